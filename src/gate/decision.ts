@@ -1,0 +1,56 @@
+import type { Reason } from './reasons.ts';
+import type { Tenant, Upstream } from './policy.ts';
+
+/** What the access log and the metrics may know of a decision. No token, no secret; claims only by configuration. */
+export interface DecisionFacts {
+  /** Id of the recognised tenant; undefined when none was. */
+  readonly tenant: string | undefined;
+  /** Path of the target, without its query: what a log may show. */
+  readonly path: string;
+  readonly algorithm?: string | undefined;
+  readonly kid?: string | undefined;
+  readonly issuer?: string | undefined;
+  readonly subject?: string | undefined;
+  /** Where the judged token was found, e.g. "header:authorization". */
+  readonly tokenSource?: string | undefined;
+  /** Whether the signature verdict came from the cache; undefined when no signature was needed. */
+  readonly cached?: boolean | undefined;
+  /** In `mode: report`: the reason for which the request would have been refused. */
+  readonly wouldRefuse?: Reason | undefined;
+  readonly wouldRefuseDetail?: string | undefined;
+}
+
+declare const allowedByDecide: unique symbol;
+
+/** The permit a lane needs to forward. Only decide.ts makes one. */
+export interface Allowed {
+  readonly [allowedByDecide]: true;
+  readonly kind: 'allowed';
+  readonly tenant: Tenant;
+  readonly upstream: Upstream;
+  /** Origin-form target to send upstream: what was judged, without query tokens, with the upstream's base path. */
+  readonly target: string;
+  /**
+   * Final header list for the upstream (flat name, value …): everything end-to-end, identity headers included.
+   * The lane adds only what frames the message on its connection (Transfer-Encoding, Connection, Upgrade, Expect).
+   */
+  readonly headers: readonly string[];
+  readonly facts: DecisionFacts;
+}
+
+/** A complete answer to the client. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly reason: Reason;
+  readonly status: number;
+  /** Flat name, value … list: Content-Type, WWW-Authenticate, Retry-After, X-Request-Id; no framing. */
+  readonly headers: readonly string[];
+  readonly body: string;
+  /** True where the connection can't be trusted any further: answer, then close. */
+  readonly close: boolean;
+  /** For the log only; never sent to the client. */
+  readonly detail: string;
+  readonly facts: DecisionFacts;
+}
+
+export type Decision = Allowed | Refused;

@@ -1,0 +1,50 @@
+import type { Allowed, Decision, Refused } from './decision.ts';
+import type { Limits, Timeouts } from './policy.ts';
+import type { Reason } from './reasons.ts';
+import type { RequestHead } from './request-head.ts';
+
+/** What a lane found when a request was over; every request ends in exactly one of these. */
+export interface Outcome {
+  /** Undefined where the bytes never became a request. */
+  readonly head: RequestHead | undefined;
+  readonly decision: Decision;
+  readonly lane: 'fast' | 'node';
+  /** Status sent to the client; 0 when the client left before one was sent. */
+  readonly status: number;
+  /** Body bytes in each direction, as far as they got. */
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** From the first byte of the head to the end of the exchange. */
+  readonly durationMs: number;
+  /** From forwarding the head to the upstream's response head; undefined when none came. */
+  readonly upstreamMs: number | undefined;
+  /** How it ended: complete; the client left; the upstream broke off after its head. */
+  readonly end: 'complete' | 'clientGone' | 'upstreamGone';
+}
+
+/**
+ * What a lane asks of the house for one request: one Gate is one Policy, so a request that fetched its Gate at the
+ * start keeps its Policy to the end, whatever is reloaded meanwhile.
+ */
+export interface Gate {
+  readonly limits: Limits;
+  readonly timeouts: Timeouts;
+  /** Answers at once when no key must be fetched and no slow crypto run; never throws, never rejects. */
+  decide(head: RequestHead): Decision | Promise<Decision>;
+  /**
+   * The answer for what only the wire can see: a malformed message (`head` undefined), an upstream that is away
+   * (`allowed` given: its tenant's error format applies). `detail` goes to the log only.
+   */
+  refuse(reason: Reason, detail: string, context?: RefuseContext): Refused;
+  /** Exactly once a request. */
+  finish(outcome: Outcome): void;
+}
+
+export interface RefuseContext {
+  readonly head?: RequestHead | undefined;
+  readonly allowed?: Allowed | undefined;
+  /** Instead of the reason's own status, e.g. 413, 414, 431 for requestRefused. */
+  readonly status?: number | undefined;
+  /** Close the connection after the answer; default true when there is no head. */
+  readonly close?: boolean | undefined;
+}

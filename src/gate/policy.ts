@@ -1,0 +1,126 @@
+import type { BindRule } from './bind.ts';
+import type { ClaimCheck } from './claims.ts';
+import type { IdentityHeader } from './headers.ts';
+import type { TokenLocation } from './locate.ts';
+import type { ErrorFormat } from './refuse.ts';
+import type { Recognise } from './recognise.ts';
+import type { PathPattern } from './path.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
+
+/** A compiled, frozen config: all that serving needs, and nothing it has to interpret. */
+export interface Policy {
+  /** Rises with every load in this process. */
+  readonly generation: number;
+  /** SHA-256 of the effective config, hex: shown to operators. */
+  readonly hash: string;
+  readonly tenants: ReadonlyMap<string, Tenant>;
+  readonly recognise: Recognise;
+  /** Folded names (see `foldName`) that any tenant can emit: removed from every inbound request. */
+  readonly reservedNames: ReadonlySet<string>;
+  /** Is this peer's X-Forwarded-* and Forwarded believed? */
+  readonly isTrustedProxy: (peer: string) => boolean;
+  /** Error format for refusals before a tenant is recognised. */
+  readonly errors: ErrorFormat;
+  readonly limits: Limits;
+  readonly timeouts: Timeouts;
+}
+
+export interface Limits {
+  /** Whole request head: request line and headers. */
+  readonly headerBytes: number;
+  readonly headerCount: number;
+  /** One compact token. */
+  readonly tokenBytes: number;
+  /** Only bodies that a rule must read; others stream. */
+  readonly bodyBytes: number;
+}
+
+export interface Timeouts {
+  /** From the first byte of a request to the end of its head. */
+  readonly headerMs: number;
+  /** Between requests on a keep-alive connection, and of a streaming exchange with no byte in either direction. */
+  readonly idleMs: number;
+  readonly connectMs: number;
+  /** From the end of the request to the upstream's response head. */
+  readonly responseMs: number;
+  /** How long a drain waits for exchanges under way. */
+  readonly drainMs: number;
+}
+
+export type Access = 'required' | 'optional' | 'public';
+
+export interface Tenant {
+  readonly id: string;
+  /** SHA-256 over everything that bears on a signature verdict: verdicts never outlive it. */
+  readonly fingerprint: string;
+  readonly mode: 'enforce' | 'report';
+  readonly upstream: Upstream;
+  /** Accepted locations in the order they are tried. */
+  readonly locations: readonly TokenLocation[];
+  /** Algorithm names this tenant accepts; a token's own word never widens it. */
+  readonly algorithms: ReadonlySet<string>;
+  readonly keys: KeyRing;
+  /** All of `match` that is read from the token, to be held against the verified one. */
+  readonly tokenMatch: readonly ClaimCheck[];
+  readonly checks: TokenChecks;
+  readonly routes: readonly Route[];
+  readonly access: Access;
+  readonly claims: readonly ClaimCheck[];
+  readonly binds: readonly BindRule[];
+  readonly identityHeaders: readonly IdentityHeader[];
+  /** Undefined: strip where the token came by query or cookie, keep where by header. */
+  readonly forwardToken: 'keep' | 'strip' | undefined;
+  readonly normalizePath: boolean;
+  readonly errors: ErrorFormat;
+}
+
+/** The registered claims' checks (RFC 7519 section 4.1); all in seconds as in the token. */
+export interface TokenChecks {
+  readonly requireExp: boolean;
+  readonly clockSkewS: number;
+  readonly maxAgeS: number | undefined;
+  readonly issuers: readonly string[] | undefined;
+  readonly subjects: readonly string[] | undefined;
+  /** Any of them; undefined: not checked. */
+  readonly audiences: readonly string[] | undefined;
+  /** Expected JOSE `typ`, lower case, without "application/" (RFC 7515 section 4.1.9). */
+  readonly types: readonly string[] | undefined;
+}
+
+/** One entry of `routes`; the first whose path and method match decides. */
+export interface Route {
+  readonly path: PathPattern;
+  /** Undefined: every method. */
+  readonly methods: ReadonlySet<string> | undefined;
+  readonly access: Access;
+  readonly claims: readonly ClaimCheck[];
+  readonly binds: readonly BindRule[];
+  readonly normalizePath: boolean;
+}
+
+/** Where requests go. One object per distinct upstream: pools are keyed by `key`. */
+export interface Upstream {
+  /** Stable text of everything that makes two upstreams share a pool. */
+  readonly key: string;
+  readonly scheme: 'http' | 'https';
+  /** Host name or IP without brackets; "" for a unix socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly socketPath: string | undefined;
+  /** "" or a path that begins with "/" and does not end with one; put before every target. */
+  readonly basePath: string;
+  readonly maxConnections: number;
+  readonly tls: UpstreamTls | undefined;
+  /** `preserve` sends the client's Host; `upstream` sends this upstream's own authority. */
+  readonly hostHeader: 'preserve' | 'upstream';
+}
+
+export interface UpstreamTls {
+  /** PEM text. */
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  readonly serverName: string | undefined;
+  /** True only by explicit `insecure: true`. */
+  readonly insecure: boolean;
+}
