@@ -29,6 +29,10 @@ export interface Outcome {
 export interface Gate {
   readonly limits: Limits;
   readonly timeouts: Timeouts;
+  /** Id of a new request: the X-Request-Id of a trusted proxy where it is fit to be one, else a fresh one. */
+  requestId(peer: string, headers: readonly string[]): string;
+  /** Is this a name that no client may send (trailers included)? Every spelling that folds to one counts. */
+  isReservedName(name: string): boolean;
   /** Answers at once when no key must be fetched and no slow crypto run; never throws, never rejects. */
   decide(head: RequestHead): Decision | Promise<Decision>;
   /**

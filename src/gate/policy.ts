@@ -1,11 +1,12 @@
+import type { KeyRing } from '../keys/key-ring.ts';
 import type { BindRule } from './bind.ts';
 import type { ClaimCheck } from './claims.ts';
-import type { IdentityHeader } from './headers.ts';
+import type { JudgedNames } from './headers.ts';
+import type { IdentityHeader } from './identity-headers.ts';
 import type { TokenLocation } from './locate.ts';
-import type { ErrorFormat } from './refuse.ts';
-import type { Recognise } from './recognise.ts';
 import type { PathPattern } from './path.ts';
-import type { KeyRing } from '../keys/key-ring.ts';
+import type { Recognise } from './recognise.ts';
+import type { ErrorFormat } from './refuse.ts';
 
 /** A compiled, frozen config: all that serving needs, and nothing it has to interpret. */
 export interface Policy {
@@ -17,6 +18,7 @@ export interface Policy {
   readonly recognise: Recognise;
   /** Folded names (see `foldName`) that any tenant can emit: removed from every inbound request. */
   readonly reservedNames: ReadonlySet<string>;
+  readonly judgedNames: JudgedNames;
   /** Is this peer's X-Forwarded-* and Forwarded believed? */
   readonly isTrustedProxy: (peer: string) => boolean;
   /** Error format for refusals before a tenant is recognised. */
@@ -60,14 +62,14 @@ export interface Tenant {
   /** Algorithm names this tenant accepts; a token's own word never widens it. */
   readonly algorithms: ReadonlySet<string>;
   readonly keys: KeyRing;
-  /** All of `match` that is read from the token, to be held against the verified one. */
-  readonly tokenMatch: readonly ClaimCheck[];
   readonly checks: TokenChecks;
   readonly routes: readonly Route[];
   readonly access: Access;
   readonly claims: readonly ClaimCheck[];
   readonly binds: readonly BindRule[];
   readonly identityHeaders: readonly IdentityHeader[];
+  /** Header that gets the payload as it stood in the token: base64url of its JSON. */
+  readonly payloadHeader: string | undefined;
   /** Undefined: strip where the token came by query or cookie, keep where by header. */
   readonly forwardToken: 'keep' | 'strip' | undefined;
   readonly normalizePath: boolean;

@@ -1,0 +1,51 @@
+import type { VerdictCache } from '../state/verdict-cache.ts';
+import { decide } from './decide.ts';
+import type { DecisionFacts } from './decision.ts';
+import { foldName } from './field-name.ts';
+import type { Gate, Outcome } from './gate.ts';
+import type { Policy } from './policy.ts';
+import { refuse } from './refuse.ts';
+import { headerValues } from './request-head.ts';
+
+export interface GateParts {
+  readonly policy: Policy;
+  readonly verdicts: VerdictCache;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly newRequestId: () => string;
+  readonly onFinish: (outcome: Outcome) => void;
+}
+
+/** Fit for a log line and a header: what a trusted proxy may name a request. */
+const requestIdForm = /^[\w.:=@/+-]{1,128}$/;
+
+/** Binds one Policy to the world it is asked in. */
+export function createGate({ policy, verdicts, now, newRequestId, onFinish }: GateParts): Gate {
+  return {
+    limits: policy.limits,
+    timeouts: policy.timeouts,
+    requestId: (peer, headers) => {
+      if (!policy.isTrustedProxy(peer)) return newRequestId();
+      const given = headerValues({ headers }, 'x-request-id');
+      const id = given.length === 1 ? (given[0] as string) : '';
+      return requestIdForm.test(id) ? id : newRequestId();
+    },
+    isReservedName: (name) => policy.reservedNames.has(foldName(name)),
+    decide: (head) => decide(head, { policy, verdicts, nowMs: now() }),
+    refuse: (reason, detail, { head, allowed, status, close } = {}) => {
+      const facts: DecisionFacts = allowed?.facts ?? { tenant: undefined, path: pathOf(head?.target) };
+      return refuse(allowed?.tenant.errors ?? policy.errors, reason, {
+        requestId: head?.id ?? '',
+        facts,
+        detail,
+        status,
+        close: close ?? head === undefined,
+      });
+    },
+    finish: onFinish,
+  };
+}
+
+function pathOf(target: string | undefined): string {
+  return target?.split('?', 1)[0] ?? '';
+}

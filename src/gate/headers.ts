@@ -1,0 +1,236 @@
+import { foldName } from './field-name.ts';
+import { type TokenLocation, withoutCookies } from './locate.ts';
+import type { Upstream } from './policy.ts';
+import type { RequestHead } from './request-head.ts';
+
+/** Why a name of an inbound header is not simply passed on. */
+type NameClass =
+  | 'end-to-end'
+  /** Identity: a name that some tenant's config can emit (folded). */
+  | 'reserved'
+  /** RFC 9110 section 7.6.1, and what frames the message: the lane writes its own. */
+  | 'hop-by-hop'
+  /** Says how the request reached us: believed from a trusted proxy only. */
+  | 'forwarded'
+  /** Would make an upstream act on another method or path than the one that was judged (CVE-2023-30845 and kin). */
+  | 'steering';
+
+const classByFoldedName: ReadonlyMap<string, NameClass> = new Map<string, NameClass>([
+  ...[
+    'connection',
+    'content-length',
+    'expect',
+    'http2-settings',
+    'keep-alive',
+    'proxy-authenticate',
+    'proxy-authorization',
+    'proxy-connection',
+    'te',
+    'trailer',
+    'transfer-encoding',
+    'upgrade',
+  ].map((name) => [name, 'hop-by-hop'] as const),
+  ...['forwarded', 'x-real-ip', 'x-client-ip', 'x-cluster-client-ip', 'true-client-ip', 'x-request-id'].map(
+    (name) => [name, 'forwarded'] as const,
+  ),
+  ...[
+    'x-http-method',
+    'x-http-method-override',
+    'x-method-override',
+    'x-original-url',
+    'x-original-uri',
+    'x-rewrite-url',
+    'x-original-method',
+    'x-original-host',
+    'x-host',
+  ].map((name) => [name, 'steering'] as const),
+]);
+
+/**
+ * Names that some tenant reads a token, a match or a binding from. Another spelling of one (X_Account for X-Account)
+ * was not judged, and an upstream that folds names would take it for the judged one.
+ */
+export interface JudgedNames {
+  readonly exact: ReadonlySet<string>;
+  readonly folded: ReadonlySet<string>;
+}
+
+export function judgedNames(names: Iterable<string>): JudgedNames {
+  const exact = new Set([...names].map((name) => name.toLowerCase()));
+  return { exact, folded: new Set([...exact].map(foldName)) };
+}
+
+/** What the header list is made from, beside the request itself. */
+export interface ForwardContext {
+  readonly reservedNames: ReadonlySet<string>;
+  readonly judgedNames: JudgedNames;
+  readonly fromTrustedProxy: boolean;
+  readonly upstream: Upstream;
+  /** Token locations whose content does not travel on. */
+  readonly stripped: readonly TokenLocation[];
+  /** Flat list, checked by `emitIdentityHeaders`. */
+  readonly identity: readonly string[];
+}
+
+/**
+ * The one function that makes the header list for the upstream: the inbound list without reserved, hop-by-hop,
+ * steering and untrusted names, then what a proxy adds (Host, X-Forwarded-*, Forwarded, Via), then the identity
+ * headers, last. Whatever is not in this list does not go upstream; framing fields are the lane's.
+ */
+export function upstreamHeaders(head: RequestHead, context: ForwardContext): string[] {
+  const inbound = readInbound(head, context);
+  const list: string[] = ['Host', hostFor(inbound.host, context.upstream)];
+  list.push(...inbound.kept);
+  if (inbound.wantsTrailers) list.push('TE', 'trailers');
+  pushForwarded(list, inbound, head, context.fromTrustedProxy);
+  list.push('Via', `${head.httpVersion} jwtgate`, 'X-Request-Id', head.id, ...context.identity);
+  return list;
+}
+
+interface Inbound {
+  readonly kept: string[];
+  host: string | undefined;
+  wantsTrailers: boolean;
+  forwardedFor: string[];
+  forwardedProto: string | undefined;
+  forwardedHost: string | undefined;
+  forwarded: string[];
+}
+
+function readInbound(head: RequestHead, context: ForwardContext): Inbound {
+  const { headers } = head;
+  const nominated = nominatedNames(headers);
+  const inbound: Inbound = {
+    kept: [],
+    host: undefined,
+    wantsTrailers: false,
+    forwardedFor: [],
+    forwardedProto: undefined,
+    forwardedHost: undefined,
+    forwarded: [],
+  };
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const value = headers[i + 1] as string;
+    const { lower, folded, nameClass } = describeName(name);
+    if (context.reservedNames.has(folded)) continue;
+    if (context.judgedNames.folded.has(folded) && !context.judgedNames.exact.has(lower)) continue;
+    if (lower === 'host') {
+      inbound.host ??= value;
+    } else if (nameClass === 'hop-by-hop') {
+      if (lower === 'te' && /(?:^|,)\s*trailers\s*(?:[;,]|$)/i.test(value)) inbound.wantsTrailers = true;
+    } else if (nameClass === 'forwarded') {
+      if (context.fromTrustedProxy) takeForwarded(inbound, name, lower, value);
+    } else if (nameClass === 'end-to-end' && !nominated?.has(lower)) {
+      const passed = withoutToken(lower, value, context.stripped);
+      if (passed !== undefined) inbound.kept.push(name, passed);
+    }
+  }
+  return inbound;
+}
+
+/**
+ * Names listed in Connection are the client's own hop-by-hop ones. They are compared before our headers are added, so
+ * that they can only ever remove what the client itself sent (CVE-2024-45410, CVE-2025-48865).
+ */
+function nominatedNames(headers: readonly string[]): ReadonlySet<string> | undefined {
+  let names: Set<string> | undefined;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
+    for (const token of (headers[i + 1] as string).split(',')) {
+      const nominated = token.trim().toLowerCase();
+      if (nominated === '' || nominated === 'close' || nominated === 'keep-alive') continue;
+      names ??= new Set();
+      names.add(nominated);
+    }
+  }
+  return names;
+}
+
+interface NameDescription {
+  readonly lower: string;
+  readonly folded: string;
+  readonly nameClass: NameClass;
+}
+
+/** Header names repeat from request to request: folding each once a spelling is the better part of this file's cost. */
+const describedNames = new Map<string, NameDescription>();
+const mostDescribedNames = 2000;
+
+function describeName(name: string): NameDescription {
+  const known = describedNames.get(name);
+  if (known !== undefined) return known;
+  const folded = foldName(name);
+  const nameClass = folded.startsWith('x-forwarded-') ? 'forwarded' : (classByFoldedName.get(folded) ?? 'end-to-end');
+  const description: NameDescription = { lower: name.toLowerCase(), folded, nameClass };
+  // Made-up names are a client's to send: once the table is full they are worked out each time.
+  if (describedNames.size < mostDescribedNames && name.length < 64) describedNames.set(name, description);
+  return description;
+}
+
+function takeForwarded(inbound: Inbound, name: string, lower: string, value: string): void {
+  switch (lower) {
+    case 'x-forwarded-for':
+      inbound.forwardedFor.push(value);
+      break;
+    case 'x-forwarded-proto':
+      inbound.forwardedProto = value;
+      break;
+    case 'x-forwarded-host':
+      inbound.forwardedHost = value;
+      break;
+    case 'forwarded':
+      inbound.forwarded.push(value);
+      break;
+    case 'x-request-id':
+      // Already the head's id where it was fit to be one.
+      break;
+    default:
+      // The exact spelling only: a trusted proxy sets X-Real-IP, not X_Real_IP.
+      if (lower === foldName(name)) inbound.kept.push(name, value);
+  }
+}
+
+function pushForwarded(list: string[], inbound: Inbound, head: RequestHead, trusted: boolean): void {
+  const peer = head.peer === '' ? 'unknown' : head.peer;
+  list.push('X-Forwarded-For', [...inbound.forwardedFor, peer].join(', '));
+  list.push('X-Forwarded-Proto', inbound.forwardedProto ?? head.scheme);
+  const host = inbound.forwardedHost ?? inbound.host;
+  if (host !== undefined) list.push('X-Forwarded-Host', host);
+  if (trusted && inbound.forwarded.length > 0) {
+    list.push('Forwarded', [...inbound.forwarded, forwardedElement(head, inbound.host)].join(', '));
+  }
+}
+
+/** RFC 7239 section 4: an IPv6 address and a host with a port are quoted. */
+function forwardedElement(head: RequestHead, host: string | undefined): string {
+  const node = head.peer === '' ? 'unknown' : head.peer.includes(':') ? `"[${head.peer}]"` : head.peer;
+  const hostPart = host === undefined ? '' : `;host="${host.replaceAll(/["\\]/g, '')}"`;
+  return `for=${node}${hostPart};proto=${head.scheme}`;
+}
+
+function withoutToken(lower: string, value: string, stripped: readonly TokenLocation[]): string | undefined {
+  if (stripped.length === 0) return value;
+  let cookies: Set<string> | undefined;
+  for (const location of stripped) {
+    if (location.kind === 'header' && location.name === lower) return undefined;
+    if (location.kind === 'cookie' && lower === 'cookie') {
+      cookies ??= new Set();
+      cookies.add(location.name);
+    }
+  }
+  return cookies === undefined ? value : withoutCookies(value, cookies);
+}
+
+function hostFor(host: string | undefined, upstream: Upstream): string {
+  return upstream.hostHeader === 'preserve' && host !== undefined ? host : authority(upstream);
+}
+
+/** The upstream's own Host value (RFC 9110 section 7.2): the default port is left out. */
+export function authority(upstream: Upstream): string {
+  if (upstream.socketPath !== undefined) return 'localhost';
+  const host = upstream.host.includes(':') ? `[${upstream.host}]` : upstream.host;
+  const defaultPort = upstream.scheme === 'https' ? 443 : 80;
+  return upstream.port === defaultPort ? host : `${host}:${upstream.port}`;
+}

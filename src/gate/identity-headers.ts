@@ -1,0 +1,132 @@
+import { foldName, isFieldName } from './field-name.ts';
+import { compileTemplate, fillTemplate, type Template, type TemplateValues } from './template.ts';
+import type { Json } from './token.ts';
+
+export const listStyles = ['comma', 'json', 'repeat'] as const;
+export const encodings = ['reject', 'percent', 'base64url', 'rfc8187'] as const;
+export type ListStyle = (typeof listStyles)[number];
+export type Encoding = (typeof encodings)[number];
+
+/** One header that the upstream gets from verified claims. */
+export interface IdentityHeader {
+  readonly name: string;
+  readonly template: Template;
+  readonly list: ListStyle;
+  readonly encode: Encoding;
+}
+
+export interface IdentityHeaderSpec {
+  readonly value: string;
+  readonly list?: ListStyle | undefined;
+  readonly encode?: Encoding | undefined;
+}
+
+/** Names that frame or route the message: no claim may write them. */
+const framingNames: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'via',
+]);
+
+/** Compiles one entry of `headers`. */
+export function compileIdentityHeader(
+  name: string,
+  spec: IdentityHeaderSpec,
+): IdentityHeader | { readonly problem: string } {
+  if (!isFieldName(name)) return { problem: `"${name}" is no header name (RFC 9110 section 5.1)` };
+  if (framingNames.has(foldName(name))) return { problem: `${name} frames the message: choose another name` };
+  const template = compileTemplate(spec.value);
+  if ('problem' in template) return template;
+  return { name, template, list: spec.list ?? 'comma', encode: spec.encode ?? 'reject' };
+}
+
+export type EmittedHeaders =
+  | { readonly kind: 'emitted'; readonly headers: readonly string[] }
+  /** A claim holds what the header cannot carry: `claimRefused`. */
+  | { readonly kind: 'refused'; readonly detail: string };
+
+/** The identity headers of one verified request, as a flat name, value … list. A claim that is missing sends none. */
+export function emitIdentityHeaders(headers: readonly IdentityHeader[], values: TemplateValues): EmittedHeaders {
+  const emitted: string[] = [];
+  for (const header of headers) {
+    const filled = fillTemplate(header.template, values);
+    if (filled === undefined) continue;
+    const texts = textsOf(header, filled);
+    if (texts === undefined) return cannotCarry(header, 'a list member holds a comma, or is no scalar');
+    for (const text of texts) {
+      const encoded = encoders[header.encode](text);
+      if (encoded === undefined) return cannotCarry(header, 'characters outside printable ASCII');
+      emitted.push(header.name, encoded);
+    }
+  }
+  return { kind: 'emitted', headers: emitted };
+}
+
+function cannotCarry(header: IdentityHeader, why: string): EmittedHeaders {
+  return { kind: 'refused', detail: `the claim for ${header.name} cannot be sent as "${header.encode}": ${why}` };
+}
+
+/** One text a header line; undefined where a comma-joined list would say something else than the claim does. */
+function textsOf(header: IdentityHeader, filled: readonly Json[]): readonly string[] | undefined {
+  const only = filled.length === 1 ? filled[0] : undefined;
+  if (only !== undefined && Array.isArray(only)) return listTexts(only as readonly Json[], header);
+  return [filled.map((value) => (typeof value === 'string' ? value : asciiJson(value))).join('')];
+}
+
+function listTexts(list: readonly Json[], { list: style, encode }: IdentityHeader): readonly string[] | undefined {
+  if (style === 'json') return [asciiJson(list)];
+  const items: string[] = [];
+  for (const item of list) {
+    if (item === null || typeof item === 'object') return undefined;
+    const text = String(item);
+    // "a,b" in one member would read as two members: ["user", "x,admin"] is not a way to become admin.
+    if (style === 'comma' && encode !== 'percent' && text.includes(',')) return undefined;
+    items.push(style === 'comma' && encode === 'percent' ? text.replaceAll('%', '%25').replaceAll(',', '%2C') : text);
+  }
+  return style === 'repeat' ? items : [items.join(',')];
+}
+
+/** JSON in ASCII alone, so that no encoding is needed. */
+function asciiJson(value: Json): string {
+  return JSON.stringify(value).replaceAll(
+    /[\x7f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** Printable ASCII, and no space at either end that a reader would trim into another identity. */
+const plainValue = /^(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/;
+
+const encoders: Readonly<Record<Encoding, (text: string) => string | undefined>> = {
+  reject: (text) => (plainValue.test(text) ? text : undefined),
+  percent: (text) => (plainValue.test(text) && !text.includes('%') ? text : percentEncode(text)),
+  base64url: (text) => Buffer.from(text, 'utf8').toString('base64url'),
+  rfc8187: (text) => `UTF-8''${percentEncodeStrict(text)}`,
+};
+
+/** Percent-encodes what a header can't carry and "%" itself; readable ASCII stays. */
+function percentEncode(text: string): string {
+  return encodeBytes(text, /[\x21-\x24\x26-\x7e]/);
+}
+
+/** RFC 8187 section 3.2.1: everything but attr-char. */
+function percentEncodeStrict(text: string): string {
+  return encodeBytes(text, /[A-Za-z0-9!#$&+\-.^_`|~]/);
+}
+
+function encodeBytes(text: string, plain: RegExp): string {
+  let encoded = '';
+  for (const byte of Buffer.from(text, 'utf8')) {
+    const character = String.fromCharCode(byte);
+    encoded += plain.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return encoded;
+}

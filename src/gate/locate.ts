@@ -1,0 +1,150 @@
+import { headerValues, type RequestHead } from './request-head.ts';
+import { findQueryParameter } from './query.ts';
+
+/** One place where a tenant accepts a token. Header and scheme names are lower case; a header without scheme is raw. */
+export type TokenLocation =
+  | { readonly kind: 'header'; readonly name: string; readonly scheme: string | undefined }
+  | { readonly kind: 'query'; readonly name: string }
+  | { readonly kind: 'cookie'; readonly name: string };
+
+/** RFC 6750 section 2.1: what a tenant accepts unless it says otherwise. */
+export const defaultLocations: readonly TokenLocation[] = [
+  { kind: 'header', name: 'authorization', scheme: 'bearer' },
+];
+
+/** "header:authorization", "query:jwt" or "cookie:session": for the log, and to tell locations apart. */
+export function locationName(location: TokenLocation): string {
+  return location.kind === 'header' && location.scheme !== undefined
+    ? `header:${location.name}:${location.scheme}`
+    : `${location.kind}:${location.name}`;
+}
+
+/** What one location holds. */
+export type LocationContent =
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'token'; readonly unverifiedToken: string }
+  | { readonly kind: 'ambiguous'; readonly detail: string };
+
+const empty: LocationContent = { kind: 'empty' };
+
+type HeadToSearch = Pick<RequestHead, 'headers'>;
+
+/** Reads one location; a name that stands twice is ambiguous even where both values agree. */
+export function readLocation(head: HeadToSearch, query: string | undefined, location: TokenLocation): LocationContent {
+  switch (location.kind) {
+    case 'header':
+      return readHeader(head, location.name, location.scheme);
+    case 'query':
+      return readQuery(query, location.name);
+    case 'cookie':
+      return readCookie(head, location.name);
+  }
+}
+
+function readHeader(head: HeadToSearch, name: string, scheme: string | undefined): LocationContent {
+  const values = headerValues(head, name);
+  if (values.length === 0) return empty;
+  if (values.length > 1) return { kind: 'ambiguous', detail: `the header ${name} stands more than once` };
+  const value = values[0] as string;
+  const credential = scheme === undefined ? value : credentialOf(value, scheme);
+  if (credential === undefined) {
+    // Another scheme's credential is no token, unless ours hides behind a comma where a lenient upstream finds it.
+    return scheme !== undefined && holdsScheme(value, scheme)
+      ? { kind: 'ambiguous', detail: `two credentials in one ${name} line` }
+      : empty;
+  }
+  if (credential.includes(',')) return { kind: 'ambiguous', detail: `two credentials in one ${name} line` };
+  return { kind: 'token', unverifiedToken: credential };
+}
+
+/** RFC 9110 section 11.4: scheme, letter case ignored, then spaces, then the credential. */
+function credentialOf(value: string, scheme: string): string | undefined {
+  if (value.length < scheme.length || value.slice(0, scheme.length).toLowerCase() !== scheme) return undefined;
+  if (value.length === scheme.length) return '';
+  const next = value.charCodeAt(scheme.length);
+  if (next !== 0x20 && next !== 0x09) return undefined;
+  return value.slice(scheme.length + 1).trim();
+}
+
+function holdsScheme(value: string, scheme: string): boolean {
+  return value.split(',').some((part, index) => index > 0 && credentialOf(part.trim(), scheme) !== undefined);
+}
+
+function readQuery(query: string | undefined, name: string): LocationContent {
+  const found = findQueryParameter(query, name);
+  if (found.kind === 'value') return { kind: 'token', unverifiedToken: found.value };
+  if (found.kind === 'absent') return empty;
+  return { kind: 'ambiguous', detail: `the query parameter ${name} can be read in more than one way` };
+}
+
+function readCookie(head: HeadToSearch, name: string): LocationContent {
+  let value: string | undefined;
+  for (const line of headerValues(head, 'cookie')) {
+    for (const pair of line.split(';')) {
+      if (cookieName(pair) !== name) continue;
+      if (value !== undefined) return { kind: 'ambiguous', detail: `the cookie ${name} stands more than once` };
+      value = unquoted(pair.slice(pair.indexOf('=') + 1).trim());
+    }
+  }
+  return value === undefined ? empty : { kind: 'token', unverifiedToken: value };
+}
+
+function cookieName(pair: string): string | undefined {
+  const equals = pair.indexOf('=');
+  return equals === -1 ? undefined : pair.slice(0, equals).trim();
+}
+
+/** RFC 6265 section 4.1.1 allows a cookie value in double quotes. */
+function unquoted(value: string): string {
+  return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+}
+
+/** A Cookie line without these cookies; undefined when none is left. */
+export function withoutCookies(line: string, names: ReadonlySet<string>): string | undefined {
+  const kept = line.split(';').filter((pair) => {
+    const name = cookieName(pair);
+    return pair.trim() !== '' && (name === undefined || !names.has(name));
+  });
+  return kept.length === 0 ? undefined : kept.join(';').trim();
+}
+
+export type LocatedToken =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'found';
+      readonly unverifiedToken: string;
+      readonly location: TokenLocation;
+      /** Accepted locations that hold the same token again: they do not travel on. */
+      readonly copies: readonly TokenLocation[];
+    }
+  | { readonly kind: 'ambiguous'; readonly detail: string };
+
+const noToken: LocatedToken = { kind: 'none' };
+const noCopies: readonly TokenLocation[] = [];
+
+/** Finds the one token of a request in the tenant's accepted locations, in their order; two different ones are refused. */
+export function locateToken(
+  head: HeadToSearch,
+  query: string | undefined,
+  locations: readonly TokenLocation[],
+): LocatedToken {
+  let found: { unverifiedToken: string; location: TokenLocation } | undefined;
+  let copies: TokenLocation[] | undefined;
+  for (const location of locations) {
+    const content = readLocation(head, query, location);
+    if (content.kind === 'ambiguous') return content;
+    if (content.kind === 'empty') continue;
+    if (found === undefined) {
+      found = { unverifiedToken: content.unverifiedToken, location };
+    } else if (found.unverifiedToken !== content.unverifiedToken) {
+      return {
+        kind: 'ambiguous',
+        detail: `two different tokens: in ${locationName(found.location)} and in ${locationName(location)}`,
+      };
+    } else {
+      copies ??= [];
+      copies.push(location);
+    }
+  }
+  return found === undefined ? noToken : { kind: 'found', ...found, copies: copies ?? noCopies };
+}

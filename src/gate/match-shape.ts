@@ -1,0 +1,213 @@
+import { findClaim, scalarText, type ClaimPath } from './claims.ts';
+import type { PathPattern } from './path.ts';
+import { findQueryParameter } from './query.ts';
+import type { MatchAlternative, RecognisableRequest, TenantMatch } from './recognise.ts';
+import { headerValues } from './request-head.ts';
+import type { UnverifiedToken } from './token.ts';
+
+/** One thing that a `match` looks at, and how alternatives that look at it in the same way share one look-up. */
+export interface Dimension {
+  /** What is looked at: "host", "path", "header:x-app", "kid" … */
+  readonly subject: string;
+  /** Subject and way of looking: alternatives with equal forms throughout are of one shape. */
+  readonly form: string;
+  readonly needsToken: boolean;
+  readonly pattern?: PathPattern | undefined;
+  /** Number of labels of a `*.suffix`; undefined for an exact host. */
+  readonly suffixLabels?: number | undefined;
+  /** The request's (or token's) value in the form of `valueOf`; undefined where it can't match. */
+  readonly read: (request: RecognisableRequest, token: UnverifiedToken | undefined) => string | undefined;
+}
+
+export interface MatchShape {
+  readonly dimensions: readonly Dimension[];
+  readonly needsToken: boolean;
+  readonly keyOf: (request: RecognisableRequest, token: UnverifiedToken | undefined) => string | undefined;
+}
+
+export interface ShapeMember {
+  readonly tenant: TenantMatch;
+  readonly alternative: MatchAlternative;
+  /** Index in the tenant's `match`. */
+  readonly index: number;
+  /** One value a dimension of the shape. */
+  readonly values: readonly string[];
+  readonly key: string;
+}
+
+export interface ShapeMembers {
+  readonly shape: MatchShape;
+  readonly members: readonly ShapeMember[];
+}
+
+/** No value in a config holds NUL, so a request's value that does can only make a key that matches none. */
+const separator = '\0';
+
+/** Groups all alternatives of all tenants by shape. */
+export function matchShapes(tenants: readonly TenantMatch[]): readonly ShapeMembers[] {
+  const byForm = new Map<string, { shape: MatchShape; members: ShapeMember[] }>();
+  for (const tenant of tenants) {
+    const alternatives = tenant.match.length === 0 ? [{}] : tenant.match;
+    for (const [index, alternative] of alternatives.entries()) {
+      const conditions = conditionsOf(alternative);
+      const form = conditions.map(({ dimension }) => dimension.form).join(separator);
+      let group = byForm.get(form);
+      if (group === undefined) {
+        group = { shape: shapeOf(conditions.map(({ dimension }) => dimension)), members: [] };
+        byForm.set(form, group);
+      }
+      const values = conditions.map(({ value }) => value);
+      group.members.push({ tenant, alternative, index, values, key: values.join(separator) });
+    }
+  }
+  return [...byForm.values()];
+}
+
+function shapeOf(dimensions: readonly Dimension[]): MatchShape {
+  const first = dimensions[0];
+  const keyOf: MatchShape['keyOf'] =
+    first !== undefined && dimensions.length === 1
+      ? first.read
+      : (request, token) => {
+          const values: string[] = [];
+          for (const dimension of dimensions) {
+            const value = dimension.read(request, token);
+            if (value === undefined) return undefined;
+            values.push(value);
+          }
+          return values.join(separator);
+        };
+  return { dimensions, needsToken: dimensions.some(({ needsToken }) => needsToken), keyOf };
+}
+
+interface Condition {
+  readonly dimension: Dimension;
+  readonly value: string;
+}
+
+function conditionsOf(alternative: MatchAlternative): readonly Condition[] {
+  const { host, path, header, query, kid, issuer, tokenHeader, claim } = alternative;
+  const conditions: Condition[] = [];
+  if (host !== undefined) conditions.push(hostCondition(host));
+  if (path !== undefined) conditions.push(pathCondition(path));
+  for (const [name, value] of sorted(header)) conditions.push({ dimension: headerDimension(name), value });
+  for (const [name, value] of sorted(query)) conditions.push({ dimension: queryDimension(name), value });
+  if (kid !== undefined) conditions.push({ dimension: kidDimension, value: kid });
+  if (issuer !== undefined) conditions.push({ dimension: issuerDimension, value: issuer });
+  for (const [name, value] of sorted(tokenHeader)) conditions.push({ dimension: tokenHeaderDimension(name), value });
+  for (const { path: claimPath, value } of claim ?? []) conditions.push({ dimension: claimDimension(claimPath), value });
+  return conditions;
+}
+
+function sorted(record: Readonly<Record<string, string>> | undefined): [string, string][] {
+  return Object.entries(record ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function hostCondition(host: string): Condition {
+  if (!host.startsWith('*.')) {
+    return {
+      dimension: { subject: 'host', form: 'host', needsToken: false, read: ({ host: requested }) => requested },
+      value: host,
+    };
+  }
+  const suffix = host.slice(2);
+  const labels = suffix.split('.').length;
+  return {
+    dimension: {
+      subject: 'host',
+      form: `host:*${labels}`,
+      needsToken: false,
+      suffixLabels: labels,
+      read: ({ host: requested }) => hostSuffix(requested, labels),
+    },
+    value: suffix,
+  };
+}
+
+/** The last `labels` labels of a host that has more of them. */
+export function hostSuffix(host: string | undefined, labels: number): string | undefined {
+  if (host === undefined || host.startsWith('[')) return undefined;
+  let dot = host.length;
+  for (let i = 0; i < labels; i++) {
+    dot = host.lastIndexOf('.', dot - 1);
+    if (dot <= 0) return undefined;
+  }
+  return host.slice(dot + 1);
+}
+
+function pathCondition(pattern: PathPattern): Condition {
+  const { pieces, rest } = pattern;
+  const literals = pieces.flatMap((piece, index) => (piece.kind === 'literal' ? [index] : []));
+  const read: Dimension['read'] = ({ segments }) => {
+    if (rest ? segments.length < pieces.length : segments.length !== pieces.length) return undefined;
+    return literals.length === 1
+      ? (segments[literals[0] as number] as string)
+      : literals.map((index) => segments[index]).join('/');
+  };
+  const form = `path:${pieces.map(({ kind }) => (kind === 'literal' ? 'L' : 'v')).join('')}${rest ? '*' : ''}`;
+  return {
+    dimension: { subject: 'path', form, needsToken: false, pattern, read },
+    value: pieces.flatMap((piece) => (piece.kind === 'literal' ? [piece.text] : [])).join('/'),
+  };
+}
+
+function headerDimension(name: string): Dimension {
+  const lowerName = name.toLowerCase();
+  return {
+    subject: `header:${lowerName}`,
+    form: `header:${lowerName}`,
+    needsToken: false,
+    read: ({ head }) => {
+      const values = headerValues(head, lowerName);
+      return values.length === 1 ? values[0] : undefined;
+    },
+  };
+}
+
+function queryDimension(name: string): Dimension {
+  return {
+    subject: `query:${name}`,
+    form: `query:${name}`,
+    needsToken: false,
+    read: ({ query }) => {
+      const found = findQueryParameter(query, name);
+      return found.kind === 'value' ? found.value : undefined;
+    },
+  };
+}
+
+const kidDimension: Dimension = {
+  subject: 'kid',
+  form: 'kid',
+  needsToken: true,
+  read: (_request, token) => token?.kid,
+};
+
+const issuerDimension: Dimension = {
+  subject: 'issuer',
+  form: 'issuer',
+  needsToken: true,
+  read: (_request, token) => {
+    const issuer = token?.unverifiedClaims['iss'];
+    return typeof issuer === 'string' ? issuer : undefined;
+  },
+};
+
+function tokenHeaderDimension(name: string): Dimension {
+  return {
+    subject: `tokenHeader:${name}`,
+    form: `tokenHeader:${name}`,
+    needsToken: true,
+    read: (_request, token) => token && scalarText(findClaim(token.unverifiedHeader, [name])),
+  };
+}
+
+function claimDimension(path: ClaimPath): Dimension {
+  const subject = `claim:${JSON.stringify(path)}`;
+  return {
+    subject,
+    form: subject,
+    needsToken: true,
+    read: (_request, token) => token && scalarText(findClaim(token.unverifiedClaims, path)),
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * Query parameters as the most lenient upstream could read them. Servers differ on "&" and ";" as separators, on
+ * letter case (ASP.NET), on "[]" and on "." for "_" (PHP): a parameter that a rule reads must mean the same to all of
+ * them, so its name, folded, must stand once.
+ */
+export type QueryLookup =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'value'; readonly value: string }
+  /** Several readings are possible; the request is refused where a rule needs this parameter. */
+  | { readonly kind: 'ambiguous' };
+
+const absent: QueryLookup = { kind: 'absent' };
+const ambiguous: QueryLookup = { kind: 'ambiguous' };
+
+/** The one value of a parameter. `query` is without "?"; undefined where the target had none. */
+export function findQueryParameter(query: string | undefined, name: string): QueryLookup {
+  if (query === undefined || query === '') return absent;
+  const wanted = foldQueryName(name);
+  let found: QueryLookup = absent;
+  for (const pair of query.split('&')) {
+    if (pair.includes(';') && pair.split(';').some((part, index) => index > 0 && foldedNameOf(part) === wanted)) {
+      return ambiguous;
+    }
+    if (foldedNameOf(pair) !== wanted) continue;
+    if (found !== absent || pair.includes(';')) return ambiguous;
+    const equals = pair.indexOf('=');
+    const exactName = decode(equals === -1 ? pair : pair.slice(0, equals));
+    const value = decode(equals === -1 ? '' : pair.slice(equals + 1));
+    if (exactName === undefined || value === undefined) return ambiguous;
+    // A folded name alone ("JWT" for "jwt") is not the parameter to us, but may be to the upstream.
+    found = exactName === name ? { kind: 'value', value } : ambiguous;
+  }
+  return found;
+}
+
+/** The query without the parameters whose names fold to one of these; undefined when nothing is left. */
+export function withoutQueryParameters(query: string | undefined, names: readonly string[]): string | undefined {
+  if (query === undefined || names.length === 0) return query;
+  const dropped = names.map(foldQueryName);
+  const kept = query.split('&').filter((pair) => {
+    const folded = foldedNameOf(pair);
+    return folded === undefined || !dropped.includes(folded);
+  });
+  return kept.length === 0 ? undefined : kept.join('&');
+}
+
+function foldedNameOf(pair: string): string | undefined {
+  const equals = pair.indexOf('=');
+  const name = equals === -1 ? pair : pair.slice(0, equals);
+  return name === '' ? undefined : foldQueryName(decode(name) ?? name);
+}
+
+/** Letter case, "[…]" and the characters PHP turns into "_" make no difference. */
+function foldQueryName(name: string): string {
+  const bracket = name.indexOf('[');
+  return (bracket > 0 ? name.slice(0, bracket) : name).trim().toLowerCase().replaceAll(/[^a-z0-9]/g, '-');
+}
+
+/** application/x-www-form-urlencoded decoding; undefined for a bad escape. */
+function decode(text: string): string | undefined {
+  if (!text.includes('%') && !text.includes('+')) return text;
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return undefined;
+  }
+}

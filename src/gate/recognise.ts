@@ -1,0 +1,172 @@
+import { findClaim, scalarText, type ClaimPath } from './claims.ts';
+import { matchShapes, type MatchShape } from './match-shape.ts';
+import { findOverlaps, type Overlap } from './overlap.ts';
+import type { TokenLocation } from './locate.ts';
+import { locationName, readLocation } from './locate.ts';
+import type { PathPattern } from './path.ts';
+import type { RequestHead } from './request-head.ts';
+import type { JsonObject, UnverifiedToken } from './token.ts';
+
+/** One object of a tenant's `match`; everything named in it must hold. */
+export interface MatchAlternative {
+  /** Exact host, or `*.suffix` for every host below it; lower case. */
+  readonly host?: string | undefined;
+  readonly path?: PathPattern | undefined;
+  readonly header?: Readonly<Record<string, string>> | undefined;
+  readonly query?: Readonly<Record<string, string>> | undefined;
+  readonly kid?: string | undefined;
+  readonly issuer?: string | undefined;
+  /** JOSE header members, e.g. `iss`. */
+  readonly tokenHeader?: Readonly<Record<string, string>> | undefined;
+  readonly claim?: readonly { readonly path: ClaimPath; readonly value: string }[] | undefined;
+}
+
+export interface TenantMatch {
+  readonly id: string;
+  /** Alternatives; an empty list claims every request, which only a tenant that is alone may do. */
+  readonly match: readonly MatchAlternative[];
+  readonly locations: readonly TokenLocation[];
+}
+
+/** What tenants are recognised by. `segments` are decoded (see path.ts). */
+export interface RecognisableRequest {
+  readonly head: Pick<RequestHead, 'headers'>;
+  readonly segments: readonly string[];
+  readonly query: string | undefined;
+  readonly host: string | undefined;
+}
+
+export type Recognition =
+  | { readonly kind: 'recognised'; readonly tenant: string; readonly alternative: MatchAlternative | undefined }
+  /** No tenant by the request alone, and no token to ask. */
+  | { readonly kind: 'tokenNeeded' }
+  /** There are tokens, and none could be read. */
+  | { readonly kind: 'tokenUnreadable'; readonly detail: string }
+  | { readonly kind: 'unknown' }
+  /** Several tenants claim the request by different means: none gets it. */
+  | { readonly kind: 'contested'; readonly tenants: readonly string[] };
+
+/** Reads a token without verifying it: undefined with the reason where it is malformed. */
+export type ReadToken = (raw: string) => UnverifiedToken | { readonly kind: 'malformed'; readonly detail: string };
+
+/** Chooses the tenant of a request; what was chosen by a token must hold again on the verified one (`alternativeHolds`). */
+export type Recognise = (request: RecognisableRequest, readToken: ReadToken) => Recognition;
+
+export interface CompiledRecognition {
+  readonly recognise: Recognise;
+  /** Tenants that could both claim one request: errors at load. */
+  readonly overlaps: readonly Overlap[];
+  /** Tenants told apart by different means, so that a request could carry both: refused when one does. */
+  readonly contests: readonly Overlap[];
+}
+
+interface Entry {
+  readonly tenant: string;
+  readonly alternative: MatchAlternative;
+  readonly locations: readonly TokenLocation[];
+}
+
+/** A look-up for all alternatives of one shape: one key is computed from the request, whatever their number. */
+interface ShapeIndex {
+  readonly shape: MatchShape;
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
+/**
+ * Compiles the choice of a tenant. Cost a request grows with the number of different *shapes* of match (host and path;
+ * kid; …), not with the number of tenants.
+ */
+export function compileRecognition(tenants: readonly TenantMatch[]): CompiledRecognition {
+  const only = tenants.length === 1 ? tenants[0] : undefined;
+  if (only !== undefined && only.match.length === 0) {
+    const recognition: Recognition = { kind: 'recognised', tenant: only.id, alternative: undefined };
+    return { recognise: () => recognition, overlaps: [], contests: [] };
+  }
+  const shapes = matchShapes(tenants);
+  const { overlaps, contests } = findOverlaps(shapes);
+  const requestShapes: ShapeIndex[] = [];
+  const tokenShapes: ShapeIndex[] = [];
+  for (const { shape, members } of shapes) {
+    const entries = new Map<string, Entry>();
+    for (const { key, tenant, alternative } of members) {
+      entries.set(key, { tenant: tenant.id, alternative, locations: tenant.locations });
+    }
+    (shape.needsToken ? tokenShapes : requestShapes).push({ shape, entries });
+  }
+  const tokenLocations = distinctLocations(tokenShapes);
+
+  const recognise: Recognise = (request, readToken) => {
+    const claimants = new Map<string, MatchAlternative>();
+    for (const { shape, entries } of requestShapes) {
+      const key = shape.keyOf(request, undefined);
+      const entry = key === undefined ? undefined : entries.get(key);
+      if (entry !== undefined) claimants.set(entry.tenant, entry.alternative);
+    }
+    const tokens = tokenShapes.length === 0 ? undefined : readTokens(request, tokenLocations, readToken);
+    for (const { token, location } of tokens?.readable ?? []) {
+      for (const { shape, entries } of tokenShapes) {
+        const key = shape.keyOf(request, token);
+        const entry = key === undefined ? undefined : entries.get(key);
+        // A token in a place that the tenant does not accept says nothing about it.
+        if (entry?.locations.some((accepted) => locationName(accepted) === location)) {
+          claimants.set(entry.tenant, entry.alternative);
+        }
+      }
+    }
+    if (claimants.size === 1) {
+      const [tenant, alternative] = [...claimants][0] as [string, MatchAlternative];
+      return { kind: 'recognised', tenant, alternative };
+    }
+    if (claimants.size > 1) return { kind: 'contested', tenants: [...claimants.keys()] };
+    if (tokens === undefined) return { kind: 'unknown' };
+    if (tokens.readable.length > 0) return { kind: 'unknown' };
+    return tokens.unreadable === undefined
+      ? { kind: 'tokenNeeded' }
+      : { kind: 'tokenUnreadable', detail: tokens.unreadable };
+  };
+  return { recognise, overlaps, contests };
+}
+
+interface TokensRead {
+  readonly readable: readonly { readonly token: UnverifiedToken; readonly location: string }[];
+  readonly unreadable: string | undefined;
+}
+
+/** At most one token a location; the same token in two locations counts for both. */
+function readTokens(request: RecognisableRequest, locations: readonly TokenLocation[], readToken: ReadToken): TokensRead {
+  const readable: { token: UnverifiedToken; location: string }[] = [];
+  let unreadable: string | undefined;
+  for (const location of locations) {
+    const content = readLocation(request.head, request.query, location);
+    if (content.kind === 'empty') continue;
+    const token = content.kind === 'token' ? readToken(content.unverifiedToken) : content;
+    if ('raw' in token) readable.push({ token, location: locationName(location) });
+    else unreadable ??= token.detail;
+  }
+  return { readable, unreadable };
+}
+
+function distinctLocations(indexes: readonly ShapeIndex[]): readonly TokenLocation[] {
+  const byName = new Map<string, TokenLocation>();
+  for (const { entries } of indexes) {
+    for (const { locations } of entries.values()) {
+      for (const location of locations) byName.set(locationName(location), location);
+    }
+  }
+  return [...byName.values()];
+}
+
+/** Does everything that `match` reads from a token hold on the verified one? */
+export function alternativeHolds(
+  alternative: MatchAlternative | undefined,
+  verified: { readonly header: JsonObject; readonly claims: JsonObject; readonly kid: string | undefined },
+): boolean {
+  if (alternative === undefined) return true;
+  const { kid, issuer, tokenHeader, claim } = alternative;
+  return (
+    (kid === undefined || verified.kid === kid) &&
+    (issuer === undefined || verified.claims['iss'] === issuer) &&
+    Object.entries(tokenHeader ?? {}).every(([name, value]) => scalarText(findClaim(verified.header, [name])) === value) &&
+    (claim ?? []).every(({ path, value }) => scalarText(findClaim(verified.claims, path)) === value)
+  );
+}
