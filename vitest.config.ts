@@ -1,5 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], exclude: ['test/packaged/**', 'test/image/**'], testTimeout: 15_000 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    // These need what is built first: `npm run test:packaged` and test/image have configs of their own.
+    exclude: ['test/packaged/**', 'test/image/**'],
+    // Processes, not threads: tests send signals, change the environment and watch their own handles.
+    pool: 'forks',
+    reporters: ['default', './tools/skips-reporter.ts'],
+    testTimeout: 15_000,
+    hookTimeout: 15_000,
+  },
 });
