@@ -1,4 +1,4 @@
-import { findClaim, scalarText, type ClaimPath } from './claims.ts';
+import { type ClaimPath, findClaim, scalarText } from './claims.ts';
 import type { Captures } from './path.ts';
 import { findQueryParameter } from './query.ts';
 import { headerValues, type RequestHead } from './request-head.ts';

@@ -22,7 +22,8 @@ export function parseClaimPath(text: string): ClaimPath | { readonly problem: st
     const quoted = quotedSegment.exec(rest);
     const bare = quoted === null ? bareSegment.exec(rest) : null;
     const match = quoted ?? bare;
-    if (match === null) return { problem: `"${text}" is no claim path: write a.b, or ["a.b", "c"] for names with dots` };
+    if (match === null)
+      return { problem: `"${text}" is no claim path: write a.b, or ["a.b", "c"] for names with dots` };
     path.push(quoted === null ? match[0] : (quoted[1] ?? quoted[2] ?? ''));
     rest = rest.slice(match[0].length);
     if (rest === '') break;
@@ -213,7 +214,10 @@ function checkTimes(claims: JsonObject, checks: TokenChecks, nowS: number): Chec
     return { reason: 'tokenNotYetValid', detail: `issued ${Math.ceil((iat as number) - nowS)} s in the future (iat)` };
   }
   if (nowS > (iat as number) + maxAgeS + clockSkewS) {
-    return { reason: 'tokenExpired', detail: `issued ${Math.floor(nowS - (iat as number))} s ago, maxAge ${maxAgeS} s` };
+    return {
+      reason: 'tokenExpired',
+      detail: `issued ${Math.floor(nowS - (iat as number))} s ago, maxAge ${maxAgeS} s`,
+    };
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import type { VerdictCache } from '../state/verdict-cache.ts';
 import type { BindableRequest, BindRule } from './bind.ts';
-import { checkRegisteredClaims, type ClaimCheck } from './claims.ts';
+import { type ClaimCheck, checkRegisteredClaims } from './claims.ts';
 import type { Allowed, Decision, DecisionFacts, Refused } from './decision.ts';
 import { upstreamHeaders } from './headers.ts';
 import { requestHost } from './host.ts';
@@ -9,7 +9,7 @@ import { type LocatedToken, locateToken, locationName, readLocation, type TokenL
 import { type Captures, matchPath, parseTarget, type Target } from './path.ts';
 import type { Access, Policy, Route, Tenant } from './policy.ts';
 import { withoutQueryParameters } from './query.ts';
-import { reasons, type Reason } from './reasons.ts';
+import { type Reason, reasons } from './reasons.ts';
 import { alternativeHolds, type MatchAlternative } from './recognise.ts';
 import { refuse } from './refuse.ts';
 import type { RequestHead } from './request-head.ts';
@@ -67,7 +67,11 @@ export function decide(head: RequestHead, circumstances: Circumstances): Decisio
     : conclude(recognised, decided);
 }
 
-function recogniseTenant(head: RequestHead, target: Target, circumstances: Circumstances): (Case & { kind: 'case' }) | Denial {
+function recogniseTenant(
+  head: RequestHead,
+  target: Target,
+  circumstances: Circumstances,
+): (Case & { kind: 'case' }) | Denial {
   const { policy, verdicts } = circumstances;
   const host = requestHost(head);
   const { segments, query } = target;
@@ -169,7 +173,8 @@ function judge(this_: Case): Judgement | Promise<Judgement> {
     return { outcome: deny('tokenMissing', `no token in ${places}`), facts: noFacts };
   }
   const { policy, verdicts, nowMs } = circumstances;
-  const token = verdicts.find(located.unverifiedToken)?.unverified ?? parseToken(located.unverifiedToken, policy.limits.tokenBytes);
+  const token =
+    verdicts.find(located.unverifiedToken)?.unverified ?? parseToken(located.unverifiedToken, policy.limits.tokenBytes);
   const tokenSource = locationName(located.location);
   if (token.kind === 'malformed') return { outcome: deny('tokenMalformed', token.detail), facts: { tokenSource } };
   const unverifiedFacts: TokenFacts = { algorithm: token.algorithm, kid: token.kid, tokenSource };
@@ -251,7 +256,10 @@ function conclude(this_: Case, { outcome, facts }: Judgement): Decision {
 }
 
 /** Locations whose content stays here: by default a query or cookie token, and always a copy that was not the judged one. */
-function stripped(tenant: Tenant, { location, copies }: LocatedToken & { readonly kind: 'found' }): readonly TokenLocation[] {
+function stripped(
+  tenant: Tenant,
+  { location, copies }: LocatedToken & { readonly kind: 'found' },
+): readonly TokenLocation[] {
   const strip = tenant.forwardToken === undefined ? location.kind !== 'header' : tenant.forwardToken === 'strip';
   return strip ? [location, ...copies] : copies;
 }

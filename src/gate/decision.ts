@@ -1,5 +1,5 @@
-import type { Reason } from './reasons.ts';
 import type { Tenant, Upstream } from './policy.ts';
+import type { Reason } from './reasons.ts';
 
 /** What the access log and the metrics may know of a decision. No token, no secret; claims only by configuration. */
 export interface DecisionFacts {

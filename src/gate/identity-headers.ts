@@ -59,13 +59,9 @@ export function emitIdentityHeaders(headers: readonly IdentityHeader[], values: 
   for (const header of headers) {
     const filled = fillTemplate(header.template, values);
     if (filled === undefined) continue;
-    const texts = textsOf(header, filled);
-    if (texts === undefined) return cannotCarry(header, 'a list member holds a comma, or is no scalar');
-    for (const text of texts) {
-      const encoded = encoders[header.encode](text);
-      if (encoded === undefined) return cannotCarry(header, 'characters outside printable ASCII');
-      emitted.push(header.name, encoded);
-    }
+    const lines = valuesOf(header, filled);
+    if (typeof lines === 'string') return cannotCarry(header, lines);
+    for (const line of lines) emitted.push(header.name, line);
   }
   return { kind: 'emitted', headers: emitted };
 }
@@ -74,24 +70,36 @@ function cannotCarry(header: IdentityHeader, why: string): EmittedHeaders {
   return { kind: 'refused', detail: `the claim for ${header.name} cannot be sent as "${header.encode}": ${why}` };
 }
 
-/** One text a header line; undefined where a comma-joined list would say something else than the claim does. */
-function textsOf(header: IdentityHeader, filled: readonly Json[]): readonly string[] | undefined {
+/** One value a header line, or why there is none. */
+function valuesOf(header: IdentityHeader, filled: readonly Json[]): readonly string[] | string {
   const only = filled.length === 1 ? filled[0] : undefined;
-  if (only !== undefined && Array.isArray(only)) return listTexts(only as readonly Json[], header);
-  return [filled.map((value) => (typeof value === 'string' ? value : asciiJson(value))).join('')];
+  if (only !== undefined && Array.isArray(only)) return listValues(only as readonly Json[], header);
+  const text = filled.map((value) => (typeof value === 'string' ? value : asciiJson(value))).join('');
+  return encodeAll([text], header.encode);
 }
 
-function listTexts(list: readonly Json[], { list: style, encode }: IdentityHeader): readonly string[] | undefined {
-  if (style === 'json') return [asciiJson(list)];
-  const items: string[] = [];
+function listValues(list: readonly Json[], { list: style, encode }: IdentityHeader): readonly string[] | string {
+  if (style === 'json') return encodeAll([asciiJson(list)], encode);
+  const texts: string[] = [];
   for (const item of list) {
-    if (item === null || typeof item === 'object') return undefined;
-    const text = String(item);
-    // "a,b" in one member would read as two members: ["user", "x,admin"] is not a way to become admin.
-    if (style === 'comma' && encode !== 'percent' && text.includes(',')) return undefined;
-    items.push(style === 'comma' && encode === 'percent' ? text.replaceAll('%', '%25').replaceAll(',', '%2C') : text);
+    if (item === null || typeof item === 'object') return 'a list member is no scalar (list: json would send it)';
+    texts.push(String(item));
   }
-  return style === 'repeat' ? items : [items.join(',')];
+  if (style === 'repeat') return encodeAll(texts, encode);
+  if (encode === 'percent') return [texts.map((text) => percentEncode(text).replaceAll(',', '%2C')).join(',')];
+  // "a,b" in one member would read as two members: ["user", "x,admin"] is not a way to become admin.
+  if (texts.some((text) => text.includes(','))) return 'a list member holds a comma (list: json would send it)';
+  return encodeAll([texts.join(',')], encode);
+}
+
+function encodeAll(texts: readonly string[], encode: Encoding): readonly string[] | string {
+  const values: string[] = [];
+  for (const text of texts) {
+    const value = encoders[encode](text);
+    if (value === undefined) return 'characters outside printable ASCII, or a space at an end';
+    values.push(value);
+  }
+  return values;
 }
 
 /** JSON in ASCII alone, so that no encoding is needed. */
@@ -107,13 +115,14 @@ const plainValue = /^(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/;
 
 const encoders: Readonly<Record<Encoding, (text: string) => string | undefined>> = {
   reject: (text) => (plainValue.test(text) ? text : undefined),
-  percent: (text) => (plainValue.test(text) && !text.includes('%') ? text : percentEncode(text)),
+  percent: percentEncode,
   base64url: (text) => Buffer.from(text, 'utf8').toString('base64url'),
   rfc8187: (text) => `UTF-8''${percentEncodeStrict(text)}`,
 };
 
-/** Percent-encodes what a header can't carry and "%" itself; readable ASCII stays. */
+/** Percent-encodes "%" and what a header can't carry; inner spaces go with the rest where anything has to go. */
 function percentEncode(text: string): string {
+  if (plainValue.test(text) && !text.includes('%')) return text;
   return encodeBytes(text, /[\x21-\x24\x26-\x7e]/);
 }
 

@@ -1,5 +1,5 @@
-import { headerValues, type RequestHead } from './request-head.ts';
 import { findQueryParameter } from './query.ts';
+import { headerValues, type RequestHead } from './request-head.ts';
 
 /** One place where a tenant accepts a token. Header and scheme names are lower case; a header without scheme is raw. */
 export type TokenLocation =
@@ -8,9 +8,7 @@ export type TokenLocation =
   | { readonly kind: 'cookie'; readonly name: string };
 
 /** RFC 6750 section 2.1: what a tenant accepts unless it says otherwise. */
-export const defaultLocations: readonly TokenLocation[] = [
-  { kind: 'header', name: 'authorization', scheme: 'bearer' },
-];
+export const defaultLocations: readonly TokenLocation[] = [{ kind: 'header', name: 'authorization', scheme: 'bearer' }];
 
 /** "header:authorization", "query:jwt" or "cookie:session": for the log, and to tell locations apart. */
 export function locationName(location: TokenLocation): string {

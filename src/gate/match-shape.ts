@@ -1,4 +1,4 @@
-import { findClaim, scalarText, type ClaimPath } from './claims.ts';
+import { type ClaimPath, findClaim, scalarText } from './claims.ts';
 import type { PathPattern } from './path.ts';
 import { findQueryParameter } from './query.ts';
 import type { MatchAlternative, RecognisableRequest, TenantMatch } from './recognise.ts';
@@ -95,7 +95,8 @@ function conditionsOf(alternative: MatchAlternative): readonly Condition[] {
   if (kid !== undefined) conditions.push({ dimension: kidDimension, value: kid });
   if (issuer !== undefined) conditions.push({ dimension: issuerDimension, value: issuer });
   for (const [name, value] of sorted(tokenHeader)) conditions.push({ dimension: tokenHeaderDimension(name), value });
-  for (const { path: claimPath, value } of claim ?? []) conditions.push({ dimension: claimDimension(claimPath), value });
+  for (const { path: claimPath, value } of claim ?? [])
+    conditions.push({ dimension: claimDimension(claimPath), value });
   return conditions;
 }
 

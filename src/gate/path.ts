@@ -41,7 +41,14 @@ export function parseTarget(target: string): Target | TargetProblem {
     return problem('the query holds bytes that are not visible ASCII');
   }
   if (plainPath.test(rawPath) && !dotOrEmptySegment.test(rawPath)) {
-    return { kind: 'target', rawPath, query, segments: splitPlain(rawPath), normalizedPath: rawPath, oddity: undefined };
+    return {
+      kind: 'target',
+      rawPath,
+      query,
+      segments: splitPlain(rawPath),
+      normalizedPath: rawPath,
+      oddity: undefined,
+    };
   }
   return parseOddPath(rawPath, query);
 }

@@ -53,7 +53,10 @@ function foldedNameOf(pair: string): string | undefined {
 /** Letter case, "[…]" and the characters PHP turns into "_" make no difference. */
 function foldQueryName(name: string): string {
   const bracket = name.indexOf('[');
-  return (bracket > 0 ? name.slice(0, bracket) : name).trim().toLowerCase().replaceAll(/[^a-z0-9]/g, '-');
+  return (bracket > 0 ? name.slice(0, bracket) : name)
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '-');
 }
 
 /** application/x-www-form-urlencoded decoding; undefined for a bad escape. */

@@ -1,8 +1,8 @@
-import { findClaim, scalarText, type ClaimPath } from './claims.ts';
-import { matchShapes, type MatchShape } from './match-shape.ts';
-import { findOverlaps, type Overlap } from './overlap.ts';
+import { type ClaimPath, findClaim, scalarText } from './claims.ts';
 import type { TokenLocation } from './locate.ts';
 import { locationName, readLocation } from './locate.ts';
+import { type MatchShape, matchShapes } from './match-shape.ts';
+import { findOverlaps, type Overlap } from './overlap.ts';
 import type { PathPattern } from './path.ts';
 import type { RequestHead } from './request-head.ts';
 import type { JsonObject, UnverifiedToken } from './token.ts';
@@ -133,7 +133,11 @@ interface TokensRead {
 }
 
 /** At most one token a location; the same token in two locations counts for both. */
-function readTokens(request: RecognisableRequest, locations: readonly TokenLocation[], readToken: ReadToken): TokensRead {
+function readTokens(
+  request: RecognisableRequest,
+  locations: readonly TokenLocation[],
+  readToken: ReadToken,
+): TokensRead {
   const readable: { token: UnverifiedToken; location: string }[] = [];
   let unreadable: string | undefined;
   for (const location of locations) {
@@ -166,7 +170,9 @@ export function alternativeHolds(
   return (
     (kid === undefined || verified.kid === kid) &&
     (issuer === undefined || verified.claims['iss'] === issuer) &&
-    Object.entries(tokenHeader ?? {}).every(([name, value]) => scalarText(findClaim(verified.header, [name])) === value) &&
+    Object.entries(tokenHeader ?? {}).every(
+      ([name, value]) => scalarText(findClaim(verified.header, [name])) === value,
+    ) &&
     (claim ?? []).every(({ path, value }) => scalarText(findClaim(verified.claims, path)) === value)
   );
 }

@@ -1,4 +1,4 @@
-import type { Refused, DecisionFacts } from './decision.ts';
+import type { DecisionFacts, Refused } from './decision.ts';
 import { type Reason, reasonNames, reasons } from './reasons.ts';
 import type { Json, JsonObject } from './token.ts';
 
@@ -97,7 +97,8 @@ export function refuse(format: ErrorFormat, reason: Reason, context: RefusalCont
   const headers = ['Content-Type', rendered.contentType, 'Cache-Control', 'no-store'];
   const challenge = challengeFor(reason, status);
   if (challenge !== undefined) headers.push('WWW-Authenticate', challenge);
-  if (context.retryAfterS !== undefined) headers.push('Retry-After', String(Math.max(1, Math.ceil(context.retryAfterS))));
+  if (context.retryAfterS !== undefined)
+    headers.push('Retry-After', String(Math.max(1, Math.ceil(context.retryAfterS))));
   if (context.requestId !== '') headers.push('X-Request-Id', context.requestId);
   return {
     kind: 'refused',

@@ -1,6 +1,6 @@
-import { findClaim, parseClaimPath, type ClaimPath } from './claims.ts';
-import type { Json, JsonObject } from './token.ts';
+import { type ClaimPath, findClaim, parseClaimPath } from './claims.ts';
 import type { Captures } from './path.ts';
+import type { Json, JsonObject } from './token.ts';
 
 /** What `${…}` in headers and payloads can name. */
 export interface TemplateValues {

@@ -17,7 +17,10 @@ export type Verdict =
   | { readonly kind: 'verified'; readonly token: VerifiedToken; readonly cached: boolean }
   | {
       readonly kind: 'rejected';
-      readonly reason: Extract<Reason, 'algorithmRefused' | 'keyUnknown' | 'signatureInvalid' | 'keysUnavailable' | 'tokenExpired'>;
+      readonly reason: Extract<
+        Reason,
+        'algorithmRefused' | 'keyUnknown' | 'signatureInvalid' | 'keysUnavailable' | 'tokenExpired'
+      >;
       readonly detail: string;
       readonly retryAfterS?: number;
     };
