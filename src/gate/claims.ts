@@ -224,17 +224,17 @@ function checkTimes(claims: JsonObject, checks: TokenChecks, nowS: number): Chec
 
 function checkParties(header: JsonObject, claims: JsonObject, checks: TokenChecks): CheckFailure | undefined {
   const { issuers, subjects, audiences, types } = checks;
-  if (types !== undefined && !types.includes(mediaType(header['typ']))) {
-    return refused(`typ is ${shown(header['typ'])}, the config wants ${types.join(' or ')}`);
+  if (types !== undefined && !types.includes(mediaType(header.typ))) {
+    return refused(`typ is ${shown(header.typ)}, the config wants ${types.join(' or ')}`);
   }
-  if (issuers !== undefined && !isOneOf(claims['iss'], issuers)) {
-    return refused(`iss is ${shown(claims['iss'])}, the config wants ${issuers.join(' or ')}`);
+  if (issuers !== undefined && !isOneOf(claims.iss, issuers)) {
+    return refused(`iss is ${shown(claims.iss)}, the config wants ${issuers.join(' or ')}`);
   }
-  if (subjects !== undefined && !isOneOf(claims['sub'], subjects)) {
+  if (subjects !== undefined && !isOneOf(claims.sub, subjects)) {
     return refused(`sub is not one the config names`);
   }
   if (audiences !== undefined) {
-    const aud = claims['aud'];
+    const aud = claims.aud;
     const named = Array.isArray(aud) ? (aud as readonly Json[]) : [aud];
     if (!named.some((one) => isOneOf(one, audiences))) {
       return refused(`aud is ${shown(aud)}, the config wants ${audiences.join(' or ')}`);

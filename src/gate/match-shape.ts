@@ -189,7 +189,7 @@ const issuerDimension: Dimension = {
   form: 'issuer',
   needsToken: true,
   read: (_request, token) => {
-    const issuer = token?.unverifiedClaims['iss'];
+    const issuer = token?.unverifiedClaims.iss;
     return typeof issuer === 'string' ? issuer : undefined;
   },
 };

@@ -169,7 +169,7 @@ export function alternativeHolds(
   const { kid, issuer, tokenHeader, claim } = alternative;
   return (
     (kid === undefined || verified.kid === kid) &&
-    (issuer === undefined || verified.claims['iss'] === issuer) &&
+    (issuer === undefined || verified.claims.iss === issuer) &&
     Object.entries(tokenHeader ?? {}).every(
       ([name, value]) => scalarText(findClaim(verified.header, [name])) === value,
     ) &&
