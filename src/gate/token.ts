@@ -1,9 +1,13 @@
+import { decodeBase64url } from '../keys/base64url.ts';
+import { parseStrictJson } from './strict-json.ts';
+
 /** A JSON value as a verified or unverified token carries it. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 export type JsonObject = { readonly [name: string]: Json };
 
 /** A compact JWS taken apart, strictly, and not verified: nothing in it may decide more than which keys to ask. */
 export interface UnverifiedToken {
+  readonly kind: 'unverified';
   readonly raw: string;
   readonly unverifiedHeader: JsonObject;
   readonly unverifiedClaims: JsonObject;
@@ -13,4 +17,101 @@ export interface UnverifiedToken {
   /** ASCII(BASE64URL(header) "." BASE64URL(payload)), RFC 7515 section 5.1. */
   readonly signingInput: string;
   readonly signature: Uint8Array;
+}
+
+export interface MalformedToken {
+  readonly kind: 'malformed';
+  /** For the log: no text of the token beyond a bounded, printable `alg` or `kid`. */
+  readonly detail: string;
+}
+
+/** An `UnverifiedToken` before its payload was read as a JSON object: a JWS (RFC 7515) that may be no JWT. */
+export interface UnverifiedJws extends Omit<UnverifiedToken, 'unverifiedClaims'> {
+  readonly unverifiedPayload: Uint8Array;
+}
+
+/**
+ * Header members with which a token would bring its own key or change what its signature covers. None of them is
+ * ever acted on; they are refused, because a token that passes here may be judged again behind us by a library that
+ * does (CVE-2018-0114; RFC 8725 section 3.10). `x5t` and `x5t#S256` are digests that merely name a key: common
+ * (Entra ID sends x5t), harmless, accepted and ignored.
+ */
+const refusedHeaders: ReadonlyMap<string, string> = new Map([
+  ['crit', 'no critical extension is understood (RFC 7515 section 4.1.11)'],
+  ['b64', 'unencoded payloads are not accepted (RFC 7797)'],
+  ['jwk', 'the token brings its own key'],
+  ['jku', 'the token brings the address of its own keys'],
+  ['x5c', 'the token brings its own certificate'],
+  ['x5u', 'the token brings the address of its own certificate'],
+]);
+
+/** Takes a compact JWT apart: three canonical base64url parts, of which two are JSON objects. Verifies nothing. */
+export function parseToken(raw: string, maxBytes: number): UnverifiedToken | MalformedToken {
+  const jws = parseJws(raw, maxBytes);
+  if (jws.kind === 'malformed') return jws;
+  const payload = parseStrictJson(jws.unverifiedPayload);
+  if (payload.kind === 'problem') return malformed(`payload: ${payload.detail}`);
+  if (!isObject(payload.value)) return malformed('payload: not a JSON object');
+  return {
+    kind: 'unverified',
+    raw,
+    unverifiedHeader: jws.unverifiedHeader,
+    unverifiedClaims: payload.value,
+    algorithm: jws.algorithm,
+    kid: jws.kid,
+    signingInput: jws.signingInput,
+    signature: jws.signature,
+  };
+}
+
+/** As `parseToken`, for a JWS whose payload may be any bytes. */
+export function parseJws(raw: string, maxBytes: number): UnverifiedJws | MalformedToken {
+  if (raw.length > maxBytes) return malformed(`longer than ${maxBytes} bytes`);
+  const headerEnd = raw.indexOf('.');
+  const payloadEnd = raw.indexOf('.', headerEnd + 1);
+  if (headerEnd < 0 || payloadEnd <= headerEnd || raw.indexOf('.', payloadEnd + 1) >= 0)
+    return malformed(miscount(raw));
+
+  const headerBytes = decodeBase64url(raw.slice(0, headerEnd));
+  if (headerBytes === undefined) return malformed('header: not canonical base64url');
+  const unverifiedPayload = decodeBase64url(raw.slice(headerEnd + 1, payloadEnd));
+  if (unverifiedPayload === undefined) return malformed('payload: not canonical base64url');
+  const signature = decodeBase64url(raw.slice(payloadEnd + 1));
+  if (signature === undefined) return malformed('signature: not canonical base64url');
+
+  const header = parseStrictJson(headerBytes);
+  if (header.kind === 'problem') return malformed(`header: ${header.detail}`);
+  const unverifiedHeader = header.value;
+  if (!isObject(unverifiedHeader)) return malformed('header: not a JSON object');
+  for (const name of Object.keys(unverifiedHeader)) {
+    const why = refusedHeaders.get(name);
+    if (why !== undefined) return malformed(`header: ${name}: ${why}`);
+  }
+
+  const algorithm = Object.hasOwn(unverifiedHeader, 'alg') ? unverifiedHeader.alg : undefined;
+  if (typeof algorithm !== 'string') return malformed('header: alg is missing or not a string');
+  const kid = Object.hasOwn(unverifiedHeader, 'kid') ? textOfKid(unverifiedHeader.kid) : undefined;
+  if (kid === null) return malformed('header: kid is neither a string nor a safe integer');
+  const signingInput = raw.slice(0, payloadEnd);
+  return { kind: 'unverified', raw, unverifiedHeader, unverifiedPayload, algorithm, kid, signingInput, signature };
+}
+
+function malformed(detail: string): MalformedToken {
+  return { kind: 'malformed', detail };
+}
+
+function miscount(raw: string): string {
+  const parts = raw.split('.', 6).length;
+  if (parts === 5) return 'five parts: an encrypted token (JWE); only signed ones are accepted';
+  return `${parts > 5 ? 'more than five parts' : parts === 1 ? 'one part' : `${parts} parts`} instead of three`;
+}
+
+/** RFC 7515 section 4.1.4 wants a string; issuers exist that number their keys. Null: neither. */
+function textOfKid(kid: Json | undefined): string | null {
+  if (typeof kid === 'string') return kid;
+  return Number.isSafeInteger(kid) ? String(kid) : null;
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

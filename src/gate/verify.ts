@@ -1,5 +1,9 @@
+import type { KeyLookup, VerificationKey } from '../keys/key-ring.ts';
+import { quoteForLog } from '../keys/quote-for-log.ts';
+import type { VerdictCache } from '../state/verdict-cache.ts';
+import type { Tenant } from './policy.ts';
 import type { Reason } from './reasons.ts';
-import type { JsonObject } from './token.ts';
+import type { JsonObject, UnverifiedToken } from './token.ts';
 
 declare const signatureVerified: unique symbol;
 
@@ -15,12 +19,87 @@ export interface VerifiedToken {
 
 export type Verdict =
   | { readonly kind: 'verified'; readonly token: VerifiedToken; readonly cached: boolean }
-  | {
-      readonly kind: 'rejected';
-      readonly reason: Extract<
-        Reason,
-        'algorithmRefused' | 'keyUnknown' | 'signatureInvalid' | 'keysUnavailable' | 'tokenExpired'
-      >;
-      readonly detail: string;
-      readonly retryAfterS?: number;
-    };
+  | Rejection;
+
+export interface Rejection {
+  readonly kind: 'rejected';
+  readonly reason: Extract<
+    Reason,
+    'algorithmRefused' | 'keyUnknown' | 'signatureInvalid' | 'keysUnavailable' | 'tokenExpired'
+  >;
+  /** For the log only. */
+  readonly detail: string;
+  readonly retryAfterS?: number;
+}
+
+/** What of a tenant bears on a signature, and all that is looked at here. */
+export type Verifier = Pick<Tenant, 'algorithms' | 'keys' | 'fingerprint'> & {
+  readonly checks: Pick<Tenant['checks'], 'clockSkewS'>;
+};
+
+/**
+ * Judges a token's signature with the tenant's own keys, cheapest test first: the tenant's algorithms
+ * (algorithmRefused), `exp` passed (tokenExpired), its key (keyUnknown, keysUnavailable), and only then the signature
+ * (signatureInvalid). Answers at once unless keys must be fetched or the algorithm is a slow one; never rejects.
+ */
+export function verifySignature(
+  token: UnverifiedToken,
+  tenant: Verifier,
+  verdicts: VerdictCache,
+  nowMs: number,
+): Verdict | Promise<Verdict> {
+  const known = verdicts.verdictFor(token.raw, tenant.fingerprint, nowMs);
+  if (known !== undefined) return known;
+  if (!tenant.algorithms.has(token.algorithm)) {
+    const accepted = [...tenant.algorithms].join(', ');
+    return rejected('algorithmRefused', `the token's alg is ${quoteForLog(token.algorithm)}; accepted: ${accepted}`);
+  }
+  // Before its key is looked up: no expired token makes us ask a provider for keys.
+  const expiresAtMs = expiryMs(token, tenant.checks.clockSkewS);
+  if (nowMs >= expiresAtMs) return rejected('tokenExpired', 'its exp has passed; the signature was not checked');
+
+  const judge = (lookup: KeyLookup): Verdict | Promise<Verdict> => {
+    if (lookup.kind === 'unknown') return rejected('keyUnknown', lookup.detail);
+    if (lookup.kind === 'unavailable') return rejected('keysUnavailable', lookup.detail, lookup.retryAfterS);
+    return tryKeys(lookup.keys);
+  };
+
+  const tryKeys = (keys: readonly VerificationKey[]): Verdict | Promise<Verdict> => {
+    for (const [index, key] of keys.entries()) {
+      const valid = key.verify(token.algorithm, token.signingInput, token.signature);
+      if (valid instanceof Promise) {
+        return valid.then((isValid) => (isValid ? accept(key) : tryKeys(keys.slice(index + 1))));
+      }
+      if (valid) return accept(key);
+    }
+    return rejected(
+      'signatureInvalid',
+      `no signature of the key${token.kid === undefined ? '' : ` ${quoteForLog(token.kid)}`}`,
+    );
+  };
+
+  const accept = (key: VerificationKey): Verdict => {
+    const verified = {
+      raw: token.raw,
+      header: token.unverifiedHeader,
+      claims: token.unverifiedClaims,
+      algorithm: token.algorithm,
+      kid: token.kid,
+    } as unknown as VerifiedToken; // the brand exists in the type alone
+    verdicts.insert(token, { fingerprint: tenant.fingerprint, token: verified, isLive: key.isLive, expiresAtMs });
+    return { kind: 'verified', token: verified, cached: false };
+  };
+
+  const lookup = tenant.keys.find(token.kid, token.algorithm, nowMs);
+  return lookup instanceof Promise ? lookup.then(judge) : judge(lookup);
+}
+
+function rejected(reason: Rejection['reason'], detail: string, retryAfterS?: number): Rejection {
+  return { kind: 'rejected', reason, detail, ...(retryAfterS === undefined ? {} : { retryAfterS }) };
+}
+
+/** Where `exp` is missing or no number, time says nothing yet: the claims are judged on the verified token. */
+function expiryMs({ unverifiedClaims }: UnverifiedToken, clockSkewS: number): number {
+  const exp = Object.hasOwn(unverifiedClaims, 'exp') ? unverifiedClaims.exp : undefined;
+  return typeof exp === 'number' ? (exp + clockSkewS) * 1000 : Number.POSITIVE_INFINITY;
+}
