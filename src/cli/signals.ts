@@ -1,0 +1,46 @@
+import { constants } from 'node:os';
+
+export type StopSignal = 'SIGTERM' | 'SIGINT';
+
+export interface SignalHandlers {
+  reload(): void;
+  /** Called once: a second stop signal ends the process at once with 128 + its number. */
+  stop(signal: StopSignal): void;
+  toggleDebug(): void;
+}
+
+/** Signals from now on are kept until somebody handles them. */
+export interface HeldSignals {
+  handle(handlers: SignalHandlers): void;
+}
+
+/**
+ * Takes over SIGHUP, SIGUSR2, SIGTERM and SIGINT. Called before anything else is loaded: until then a SIGHUP would
+ * end the process instead of reloading it.
+ */
+export function holdSignals(): HeldSignals {
+  let handlers: SignalHandlers | undefined;
+  let reloadAsked = false;
+  let stopAsked: StopSignal | undefined;
+
+  process.on('SIGHUP', () => {
+    if (handlers === undefined) reloadAsked = true;
+    else handlers.reload();
+  });
+  process.on('SIGUSR2', () => handlers?.toggleDebug());
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopAsked !== undefined) process.exit(128 + constants.signals[signal]);
+      stopAsked = signal;
+      handlers?.stop(signal);
+    });
+  }
+
+  return {
+    handle(given) {
+      handlers = given;
+      if (stopAsked !== undefined) given.stop(stopAsked);
+      else if (reloadAsked) given.reload();
+    },
+  };
+}

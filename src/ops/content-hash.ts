@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** What a config was made of. */
+export interface WatchedPaths {
+  readonly files: readonly string[];
+  /** Where an `include` pattern looks: a file that appears here is a change too. */
+  readonly directories: readonly string[];
+}
+
+export interface ContentHash {
+  /** One word for all contents; files that can't be read, and why, are part of it. Never rejects. */
+  hash(paths: WatchedPaths): Promise<string>;
+  /** When any file or directory of the last `hash` last changed, in ms since 1970. */
+  newestChangeMs(): number;
+}
+
+interface Known {
+  readonly identity: string | undefined;
+  readonly digest: string;
+}
+
+/** Remembers each file's digest by its inode, size and times, so that looking again costs a stat a file. */
+export function createContentHash(): ContentHash {
+  let known = new Map<string, Known>();
+  let newestChangeMs = 0;
+
+  return {
+    async hash({ files, directories }) {
+      const next = new Map<string, Known>();
+      newestChangeMs = 0;
+      const all = createHash('sha256');
+      for (const file of files) {
+        const entry = await digestOf(file, known.get(file));
+        next.set(file, entry);
+        all.update(`${file}\0${entry.digest}\0`);
+      }
+      for (const directory of directories) {
+        newestChangeMs = Math.max(newestChangeMs, (await stat(directory).catch(() => undefined))?.ctimeMs ?? 0);
+        all.update(`${directory}\0${await listing(directory)}\0`);
+      }
+      known = next;
+      return all.digest('hex');
+    },
+    newestChangeMs: () => newestChangeMs,
+  };
+
+  async function digestOf(file: string, before: Known | undefined): Promise<Known> {
+    try {
+      const status = await stat(file);
+      newestChangeMs = Math.max(newestChangeMs, status.ctimeMs);
+      // A timestamp is as coarse as the kernel's tick: a file that has just changed may change again unseen.
+      const settled = status.ctimeMs < Date.now() - 1_000;
+      const identity = settled
+        ? `${status.dev}:${status.ino}:${status.size}:${status.mtimeMs}:${status.ctimeMs}`
+        : undefined;
+      if (identity !== undefined && before?.identity === identity) return before;
+      return {
+        identity,
+        digest: createHash('sha256')
+          .update(await readFile(file))
+          .digest('hex'),
+      };
+    } catch (error) {
+      return { identity: undefined, digest: (error as NodeJS.ErrnoException).code ?? 'unreadable' };
+    }
+  }
+}
+
+/** Names, sizes and times: a file that an include pattern may take in is not yet among the files. */
+async function listing(directory: string): Promise<string> {
+  try {
+    const names = (await readdir(directory)).sort();
+    const entries = await Promise.all(
+      names.map(async (name) => {
+        const status = await stat(join(directory, name)).catch(() => undefined);
+        return `${name}:${status?.size ?? ''}:${status?.mtimeMs ?? ''}`;
+      }),
+    );
+    return entries.join('/');
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'unreadable';
+  }
+}

@@ -1,0 +1,213 @@
+import { readFileSync } from 'node:fs';
+import { reasonNames } from '../gate/reasons.ts';
+import { family, histogramFamily, type Sample } from './exposition.ts';
+import type { TenantCounts, Traffic } from './traffic.ts';
+
+/** What a scrape reads. Everything is looked up when it is asked for: nothing here costs a request anything. */
+export interface MetricSources {
+  readonly traffic: Traffic;
+  readonly build: { readonly version: string; readonly commit: string; readonly runtime: string };
+  readonly reloads: ReloadCounts;
+  readonly startedAtMs: number;
+  activeRequests(): number;
+  /** Of the config being served. */
+  config(): { readonly generation: number; readonly hash: string; readonly tenants: number };
+  verdictCache(): { readonly entries: number; readonly bytes: number } | undefined;
+  keySources(): readonly KeySourceStatus[];
+  droppedLogLines(): number;
+}
+
+export interface ReloadCounts {
+  succeeded: number;
+  failed: number;
+  unchanged: number;
+  lastSucceeded: boolean;
+  lastSuccessMs: number;
+  /** Settings that a reload asked for and only a restart can bring. */
+  needsRestart: readonly string[];
+}
+
+/** A remote or file source of keys, as its owner reports it. */
+export interface KeySourceStatus {
+  /** Its URL or path, without credentials or query. */
+  readonly source: string;
+  readonly keys: number;
+  readonly lastSuccessMs: number | undefined;
+  readonly fetchesSucceeded: number;
+  readonly fetchesFailed: number;
+}
+
+/** The whole answer to a scrape. */
+export function renderMetrics(sources: MetricSources): string {
+  return [
+    ...requestFamilies(sources),
+    ...stateFamilies(sources),
+    ...keyFamilies(sources),
+    ...processFamilies(sources),
+  ].join('');
+}
+
+function requestFamilies({ traffic, activeRequests }: MetricSources): string[] {
+  const requests: Sample[] = [];
+  for (const [tenant, counts] of traffic.tenants) pushCounts(requests, tenant, counts);
+  pushCounts(requests, '_other', traffic.otherTenants);
+  pushCounts(requests, '_unknown', traffic.unknownTenant);
+  return [
+    family(
+      'jwtgate_requests_total',
+      'counter',
+      'Finished requests by tenant, decision (allow, deny, report) and reason. Tenant _unknown: none was recognised; _other: beyond the first 1000.',
+      requests,
+    ),
+    histogramFamily(
+      'jwtgate_request_duration_seconds',
+      'From the first byte of a request to the end of its exchange.',
+      Object.entries(traffic.durations).map(([decision, histogram]) => ({ labels: { decision }, ...histogram })),
+    ),
+    histogramFamily(
+      'jwtgate_upstream_duration_seconds',
+      "From forwarding a request's head to the upstream's response head.",
+      [{ labels: {}, ...traffic.upstreamDurations }],
+    ),
+    histogramFamily(
+      'jwtgate_verify_duration_seconds',
+      'Time to judge a request whose signature had to be verified, waiting for keys included.',
+      [{ labels: {}, ...traffic.verifyDurations }],
+    ),
+    family(
+      'jwtgate_responses_total',
+      'counter',
+      'Responses by class of status; none: the client left before one was sent.',
+      traffic.statusClasses.map((count, digit) => [{ class: digit === 0 ? 'none' : `${digit}xx` }, count]),
+    ),
+    family('jwtgate_request_lane_total', 'counter', 'Finished requests by lane.', labelled('lane', traffic.lanes)),
+    family('jwtgate_request_end_total', 'counter', 'How exchanges ended.', labelled('end', traffic.ends)),
+    family('jwtgate_body_bytes_total', 'counter', 'Body bytes by direction.', labelled('direction', traffic.bodyBytes)),
+    family('jwtgate_active_requests', 'gauge', 'Requests under way.', [[{}, activeRequests()]]),
+  ];
+}
+
+function stateFamilies(sources: MetricSources): string[] {
+  const { traffic, reloads, build } = sources;
+  const config = sources.config();
+  const cache = sources.verdictCache();
+  return [
+    family('jwtgate_verdict_cache_hits_total', 'counter', 'Signatures whose verdict was cached.', [
+      [{}, traffic.verdicts.hits],
+    ]),
+    family('jwtgate_verdict_cache_misses_total', 'counter', 'Signatures that had to be verified.', [
+      [{}, traffic.verdicts.misses],
+    ]),
+    ...(cache === undefined
+      ? []
+      : [
+          family('jwtgate_verdict_cache_entries', 'gauge', 'Verdicts held.', [[{}, cache.entries]]),
+          family('jwtgate_verdict_cache_bytes', 'gauge', 'Estimated size of the verdicts held.', [[{}, cache.bytes]]),
+        ]),
+    family('jwtgate_tenants', 'gauge', 'Tenants in the config being served.', [[{}, config.tenants]]),
+    family('jwtgate_config_info', 'gauge', 'The config being served.', [
+      [{ hash: config.hash, generation: String(config.generation) }, 1],
+    ]),
+    family('jwtgate_config_last_reload_successful', 'gauge', 'Whether the last attempt to load the config succeeded.', [
+      [{}, reloads.lastSucceeded ? 1 : 0],
+    ]),
+    family(
+      'jwtgate_config_last_reload_success_timestamp_seconds',
+      'gauge',
+      'When the config being served was last found good.',
+      [[{}, reloads.lastSuccessMs / 1000]],
+    ),
+    family('jwtgate_config_reloads_total', 'counter', 'Attempts to load the config since the start.', [
+      [{ result: 'succeeded' }, reloads.succeeded],
+      [{ result: 'failed' }, reloads.failed],
+      [{ result: 'unchanged' }, reloads.unchanged],
+    ]),
+    family(
+      'jwtgate_config_restart_required',
+      'gauge',
+      'Whether the config asks for something only a restart can bring.',
+      [[{}, reloads.needsRestart.length > 0 ? 1 : 0]],
+    ),
+    family('jwtgate_log_lines_dropped_total', 'counter', 'Log lines given up because stdout was slow or closed.', [
+      [{}, sources.droppedLogLines()],
+    ]),
+    family('jwtgate_build_info', 'gauge', 'What is running.', [[build, 1]]),
+  ];
+}
+
+function keyFamilies({ keySources }: MetricSources): string[] {
+  const sources = keySources();
+  const each = (value: (status: KeySourceStatus) => number): Sample[] =>
+    sources.map((status) => [{ source: status.source }, value(status)]);
+  return [
+    family(
+      'jwtgate_jwks_keys',
+      'gauge',
+      'Usable keys of a key source.',
+      each((status) => status.keys),
+    ),
+    family(
+      'jwtgate_jwks_last_success_timestamp_seconds',
+      'gauge',
+      'When a key source was last fetched; 0: never.',
+      each((status) => (status.lastSuccessMs ?? 0) / 1000),
+    ),
+    family(
+      'jwtgate_jwks_fetches_total',
+      'counter',
+      'Fetches of a key source.',
+      sources.flatMap(({ source, fetchesSucceeded, fetchesFailed }): Sample[] => [
+        [{ source, result: 'succeeded' }, fetchesSucceeded],
+        [{ source, result: 'failed' }, fetchesFailed],
+      ]),
+    ),
+  ];
+}
+
+function processFamilies({ startedAtMs }: MetricSources): string[] {
+  const memory = process.memoryUsage();
+  const cpu = process.cpuUsage();
+  return [
+    family('process_cpu_seconds_total', 'counter', 'CPU time, user and system.', [[{}, (cpu.user + cpu.system) / 1e6]]),
+    family('process_resident_memory_bytes', 'gauge', 'Resident memory, file-backed pages included.', [
+      [{}, memory.rss],
+    ]),
+    ...anonymousMemory(),
+    family('nodejs_heap_size_used_bytes', 'gauge', 'JavaScript heap in use.', [[{}, memory.heapUsed]]),
+    family('nodejs_external_memory_bytes', 'gauge', 'Memory held outside the JavaScript heap.', [
+      [{}, memory.external],
+    ]),
+    family('nodejs_eventloop_utilization', 'gauge', 'Share of time the event loop was busy since the start.', [
+      [{}, performance.eventLoopUtilization().utilization],
+    ]),
+    family('process_start_time_seconds', 'gauge', 'When the process started.', [[{}, startedAtMs / 1000]]),
+  ];
+}
+
+/** What the process itself costs, apart from the executable's pages that the kernel can drop. Linux only. */
+function anonymousMemory(): string[] {
+  try {
+    const kib = /^RssAnon:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+    if (kib === undefined) return [];
+    return [
+      family('jwtgate_private_memory_bytes', 'gauge', 'Resident memory that is not file-backed.', [
+        [{}, Number(kib) * 1024],
+      ]),
+    ];
+  } catch {
+    return [];
+  }
+}
+
+function pushCounts(samples: Sample[], tenant: string, counts: TenantCounts): void {
+  if (counts.allow > 0) samples.push([{ tenant, decision: 'allow', reason: '' }, counts.allow]);
+  for (const decision of ['deny', 'report'] as const) {
+    counts[decision].forEach((count, index) => {
+      if (count > 0) samples.push([{ tenant, decision, reason: reasonNames[index] as string }, count]);
+    });
+  }
+}
+
+function labelled(name: string, counts: Readonly<Record<string, number>>): Sample[] {
+  return Object.entries(counts).map(([value, count]) => [{ [name]: value }, count]);
+}

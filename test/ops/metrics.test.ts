@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest';
+import type { Decision } from '../../src/gate/decision.ts';
+import type { Outcome } from '../../src/gate/gate.ts';
+import { reasonNames } from '../../src/gate/reasons.ts';
+import { type MetricSources, renderMetrics } from '../../src/ops/metrics.ts';
+import { countOutcome, forgetTenants, maxTenantLabels, observe, zeroTraffic } from '../../src/ops/traffic.ts';
+import { findSample, parseExposition } from '../support/exposition-parser.ts';
+
+function outcome(facts: object, over: Partial<Outcome> = {}, refused: object | undefined = undefined): Outcome {
+  return {
+    head: undefined,
+    // Only what counting reads of a decision.
+    decision: { kind: refused ? 'refused' : 'allowed', facts, ...refused } as unknown as Decision,
+    lane: 'node',
+    status: refused ? 401 : 200,
+    requestBytes: 10,
+    responseBytes: 100,
+    durationMs: 4,
+    upstreamMs: refused ? undefined : 3,
+    end: 'complete',
+    ...over,
+  };
+}
+
+function sources(over: Partial<MetricSources> = {}): MetricSources {
+  return {
+    traffic: zeroTraffic(),
+    build: { version: '1.2.3', commit: 'abc', runtime: 'node 26' },
+    reloads: { succeeded: 0, failed: 0, unchanged: 0, lastSucceeded: true, lastSuccessMs: 1_000, needsRestart: [] },
+    startedAtMs: 0,
+    activeRequests: () => 0,
+    config: () => ({ generation: 1, hash: 'ff', tenants: 2 }),
+    verdictCache: () => ({ entries: 0, bytes: 0 }),
+    keySources: () => [],
+    droppedLogLines: () => 0,
+    ...over,
+  };
+}
+
+test('requests are counted by tenant, decision and reason', () => {
+  const { traffic } = sources();
+  countOutcome(traffic, outcome({ tenant: 'acme', cached: true }));
+  countOutcome(traffic, outcome({ tenant: 'acme', cached: false }));
+  countOutcome(traffic, outcome({ tenant: 'acme', wouldRefuse: 'tokenExpired' }));
+  countOutcome(traffic, outcome({ tenant: 'acme' }, {}, { reason: 'signatureInvalid' }));
+  countOutcome(traffic, outcome({ tenant: undefined }, {}, { reason: 'tenantUnknown' }));
+  const text = renderMetrics(sources({ traffic }));
+  const count = (tenant: string, decision: string, reason: string) =>
+    findSample(text, 'jwtgate_requests_total', { tenant, decision, reason });
+  expect(count('acme', 'allow', '')).toBe(2);
+  expect(count('acme', 'report', 'tokenExpired')).toBe(1);
+  expect(count('acme', 'deny', 'signatureInvalid')).toBe(1);
+  expect(count('_unknown', 'deny', 'tenantUnknown')).toBe(1);
+  expect(findSample(text, 'jwtgate_verdict_cache_hits_total')).toBe(1);
+  expect(findSample(text, 'jwtgate_verdict_cache_misses_total')).toBe(1);
+  expect(findSample(text, 'jwtgate_responses_total', { class: '4xx' })).toBe(2);
+  expect(findSample(text, 'jwtgate_body_bytes_total', { direction: 'response' })).toBe(500);
+  expect(findSample(text, 'jwtgate_request_duration_seconds_count', { decision: 'deny' })).toBe(2);
+  expect(findSample(text, 'jwtgate_upstream_duration_seconds_count')).toBe(3);
+});
+
+test('every reason can be counted', () => {
+  const { traffic } = sources();
+  for (const reason of reasonNames) countOutcome(traffic, outcome({ tenant: 'acme' }, {}, { reason }));
+  const text = renderMetrics(sources({ traffic }));
+  for (const reason of reasonNames) {
+    expect(findSample(text, 'jwtgate_requests_total', { decision: 'deny', reason }), reason).toBe(1);
+  }
+});
+
+test('tenants beyond the first thousand share one label, so that series stay bounded', () => {
+  const { traffic } = sources();
+  for (let i = 0; i < maxTenantLabels + 500; i++) countOutcome(traffic, outcome({ tenant: `t${i}` }));
+  const series = parseExposition(renderMetrics(sources({ traffic }))).filter(
+    ({ name }) => name === 'jwtgate_requests_total',
+  );
+  expect(series.length).toBe(maxTenantLabels + 1);
+  expect(series.find(({ labels }) => labels.tenant === '_other')?.value).toBe(500);
+});
+
+test('a removed tenant gives its label up', () => {
+  const { traffic } = sources();
+  countOutcome(traffic, outcome({ tenant: 'old' }));
+  countOutcome(traffic, outcome({ tenant: 'kept' }));
+  forgetTenants(traffic, new Map([['kept', 1]]));
+  expect([...traffic.tenants.keys()]).toEqual(['kept']);
+});
+
+test('a histogram cumulates, and a value on a bound belongs to it', () => {
+  const { traffic } = sources();
+  for (const seconds of [0, 0.001, 0.0011, 5, 10, 11]) observe(traffic.upstreamDurations, seconds);
+  const text = renderMetrics(sources({ traffic }));
+  const bucket = (le: string) => findSample(text, 'jwtgate_upstream_duration_seconds_bucket', { le });
+  expect([bucket('0.001'), bucket('0.0025'), bucket('5'), bucket('10'), bucket('+Inf')]).toEqual([2, 3, 4, 5, 6]);
+  expect(findSample(text, 'jwtgate_upstream_duration_seconds_sum')).toBeCloseTo(26.0021);
+});
+
+test('odd label values are escaped, not trusted', () => {
+  const { traffic } = sources();
+  countOutcome(traffic, outcome({ tenant: 'a"\\b\n} 1\nevil 2' }));
+  const text = renderMetrics(sources({ traffic }));
+  expect(findSample(text, 'jwtgate_requests_total', { tenant: 'a"\\b\n} 1\nevil 2' })).toBe(1);
+  expect(findSample(text, 'evil')).toBeUndefined();
+});
+
+test('key sources and failed reloads are told', () => {
+  const text = renderMetrics(
+    sources({
+      reloads: {
+        succeeded: 1,
+        failed: 2,
+        unchanged: 3,
+        lastSucceeded: false,
+        lastSuccessMs: 5_000,
+        needsRestart: ['listen'],
+      },
+      keySources: () => [
+        { source: 'https://id/jwks', keys: 3, lastSuccessMs: undefined, fetchesSucceeded: 0, fetchesFailed: 4 },
+      ],
+    }),
+  );
+  expect(findSample(text, 'jwtgate_config_last_reload_successful')).toBe(0);
+  expect(findSample(text, 'jwtgate_config_reloads_total', { result: 'failed' })).toBe(2);
+  expect(findSample(text, 'jwtgate_config_last_reload_success_timestamp_seconds')).toBe(5);
+  expect(findSample(text, 'jwtgate_config_restart_required')).toBe(1);
+  expect(findSample(text, 'jwtgate_jwks_last_success_timestamp_seconds')).toBe(0);
+  expect(findSample(text, 'jwtgate_jwks_fetches_total', { source: 'https://id/jwks', result: 'failed' })).toBe(4);
+});
