@@ -1,0 +1,51 @@
+import { measureLoad } from '../measure-load.ts';
+import { pathFor } from '../targets/target.ts';
+import { type Algorithm, cachedTokens } from '../tokens.ts';
+import { type BenchCase, connections, type Effort, type Goal, loadColumns } from './bench-case.ts';
+
+/** Enough for about a second of the fastest target. */
+const measuredTokens: Partial<Record<Algorithm, number>> = { HS256: 40_000, RS256: 20_000, ES256: 16_000 };
+const warmShare = 0.2;
+
+/** Tokens of the pool beyond the cached ones: each round starts new processes, so the rounds share them. */
+export function countFreshTokens(algorithm: Algorithm, effort: Effort): number {
+  return countWarm(algorithm, effort) + countMeasured(algorithm, effort);
+}
+
+function countMeasured(algorithm: Algorithm, effort: Effort): number {
+  return Math.round((measuredTokens[algorithm] ?? 0) * effort.freshShare);
+}
+
+function countWarm(algorithm: Algorithm, effort: Effort): number {
+  return Math.round(countMeasured(algorithm, effort) * warmShare);
+}
+
+const mostMs = 20_000;
+
+/** GET where no token comes twice: every request pays for its signature, and no cache can hide it. */
+export const freshTokenCases: readonly BenchCase[] = (['HS256', 'RS256', 'ES256'] as const).map((algorithm) => {
+  const name = `new-${algorithm.toLowerCase()}`;
+  const goal: Goal = { metric: 'cpuUs', bound: 'at most', limit: 1, relativeTo: { case: name, target: 'haproxy' } };
+  return {
+    name,
+    title: `GET, tokens never seen, ${algorithm}`,
+    columns: loadColumns,
+    goals: algorithm === 'HS256' ? [] : [goal],
+    fresh: false,
+    once: false,
+    applies: (target) => target.guards && target.verifies.includes(algorithm),
+    measure: async (running, bench, effort) => {
+      const warm = countWarm(algorithm, effort);
+      const load = {
+        port: running.port(algorithm),
+        path: pathFor(algorithm, 'accounts/17/items'),
+        credentials: bench.credentials[algorithm],
+        connections,
+        durationMs: mostMs,
+      };
+      await measureLoad(running, { ...load, tokens: { kind: 'once', from: cachedTokens, count: warm } }, bench);
+      const count = countMeasured(algorithm, effort);
+      return measureLoad(running, { ...load, tokens: { kind: 'once', from: cachedTokens + warm, count } }, bench);
+    },
+  };
+});
