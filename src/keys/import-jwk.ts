@@ -11,7 +11,6 @@ import { isRocaModulus } from './roca.ts';
 export interface JwkOptions extends SecretOptions {
   /** False for a set that anybody can fetch: what stands there is no secret. */
   readonly allowSecret?: boolean | undefined;
-  readonly isLive?: (() => boolean) | undefined;
 }
 
 type Jwk = Readonly<Record<string, unknown>>;
@@ -47,7 +46,7 @@ export async function importJwk(
   }
   const usable = fitting.filter(({ name }) => accepted.has(name));
   if (usable.length === 0) return mismatch(jwk, fitting, accepted);
-  return importPublicJwk(jwk, usable, kid, options.isLive);
+  return importPublicJwk(jwk, usable, kid);
 }
 
 function findWrongPurpose(jwk: Jwk): KeyProblem | undefined {
@@ -106,7 +105,6 @@ async function importPublicJwk(
   jwk: Jwk,
   usable: readonly JwsAlgorithm[],
   kid: string | undefined,
-  isLive: (() => boolean) | undefined,
 ): Promise<ImportedKey | KeyProblem> {
   const known: Record<string, unknown> = {};
   for (const name of publicMembers) if (jwk[name] !== undefined) known[name] = jwk[name];
@@ -119,7 +117,7 @@ async function importPublicJwk(
   } catch {
     return keyProblem('malformed', `not a sound ${describeKind(jwk)}`);
   }
-  return findWeakness(material, jwk) ?? createImportedKey(material, usable, kid, isLive);
+  return findWeakness(material, jwk) ?? createImportedKey(material, usable, kid);
 }
 
 function findWeakness(material: KeyObject, jwk: Jwk): KeyProblem | undefined {

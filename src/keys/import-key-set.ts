@@ -28,7 +28,7 @@ const maxKeys = 1000;
  */
 export async function importKeySet(
   value: unknown,
-  options: Pick<JwkOptions, 'allowSecret' | 'allowWeakSecret' | 'isLive'>,
+  options: Pick<JwkOptions, 'allowSecret' | 'allowWeakSecret'>,
   accepted: ReadonlySet<string>,
 ): Promise<ImportedKeySet | KeyProblem> {
   const jwks = typeof value === 'object' && value !== null && 'keys' in value ? value.keys : undefined;

@@ -23,18 +23,17 @@ const thumbprintSalt = randomBytes(32);
 
 const always = () => true;
 
-/** Makes the key object out of checked material; `isLive` is for keys whose source can drop them. */
+/** Makes the key object out of checked material; it lives for good, where its source can't drop it. */
 export function createImportedKey(
   material: KeyObject,
   fitting: readonly JwsAlgorithm[],
   kid: string | undefined,
-  isLive: () => boolean = always,
 ): ImportedKey {
   const checks = new Map<string, SignatureCheck>(fitting.map((entry) => [entry.name, bindKey(entry, material)]));
   return {
     kid,
     algorithms: new Set(checks.keys()),
-    isLive,
+    isLive: always,
     thumbprint: thumbprintOf(material),
     verify: (algorithm, signingInput, signature) => checks.get(algorithm)?.(signingInput, signature) ?? false,
   };
