@@ -1,0 +1,81 @@
+import type { Socket } from 'node:net';
+import { closeLingering } from './linger.ts';
+
+/** What one connection is doing: at most one request at a time, in order of arrival. */
+export interface ClientConnection {
+  readonly socket: Socket;
+  /** True from a request's arrival until its exchange is over. */
+  readonly busy: boolean;
+  /**
+   * Runs `start` when every earlier request is over, or never, if the connection is given up before. After a `last`
+   * one nothing more is taken (RFC 9112 section 9.6).
+   */
+  enqueue(start: () => void, last: boolean): void;
+  /** The exchange that `enqueue` started is over. */
+  release(): void;
+  /** Nothing that arrives from now on is a request: what follows can't be told apart for certain, or nobody waits for it. */
+  distrust(): void;
+  readonly distrusted: boolean;
+}
+
+/**
+ * Requests that wait behind another on one connection. Pausing the socket stops most of a flood, but one read of 64 KiB
+ * may hold thousands of tiny requests; those past this number are dropped and the connection closes in front of them,
+ * which a pipelining client has to expect (RFC 9112 section 9.3.2).
+ */
+const mostWaiting = 128;
+
+export function createClientConnection(socket: Socket): ClientConnection {
+  const waiting: (() => void)[] = [];
+  let busy = false;
+  let distrusted = false;
+  let lingering = false;
+
+  // Before anything else is done with it: a socket without an error handler takes the process down (M6).
+  socket.on('error', ignoreError);
+
+  // Node calls this when an answer with Connection: close has been written.
+  const destroySoon = socket.destroySoon.bind(socket);
+  socket.destroySoon = () => (distrusted ? lingerOnce() : destroySoon());
+
+  const lingerOnce = () => {
+    if (!lingering) closeLingering(socket);
+    lingering = true;
+  };
+
+  return {
+    socket,
+    get busy() {
+      return busy;
+    },
+    get distrusted() {
+      return distrusted;
+    },
+    enqueue(start, last) {
+      if (distrusted) return;
+      distrusted = last || waiting.length === mostWaiting;
+      if (waiting.length === mostWaiting) return;
+      if (busy) {
+        waiting.push(start);
+        socket.pause();
+        return;
+      }
+      busy = true;
+      start();
+    },
+    release() {
+      const start = waiting.shift();
+      if (waiting.length === 0) socket.resume();
+      busy = start !== undefined;
+      if (start !== undefined) start();
+      else if (distrusted) lingerOnce();
+    },
+    distrust() {
+      distrusted = true;
+      waiting.length = 0;
+    },
+  };
+}
+
+/** What a socket's error means is learnt from its 'close', which always follows. */
+function ignoreError(): void {}

@@ -1,0 +1,224 @@
+import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Decision } from '../gate/decision.ts';
+import type { Gate } from '../gate/gate.ts';
+import { serializeRefusal } from './answer.ts';
+import { type ClientConnection, createClientConnection } from './client-connection.ts';
+import { createExchange, type DecidableExchange, type ExchangeInput } from './exchange.ts';
+import { judgeFraming, wantsWebSocket } from './framing.ts';
+import { rawHead, readHead } from './read-head.ts';
+import { relay } from './relay.ts';
+import { awaitSwitch, type Handshake } from './tunnel.ts';
+import { createUpstreamPools, type UpstreamPools } from './upstream-pool.ts';
+
+/** Node's http server and the proxy library behind it: complete, and able to take a socket over at any request. */
+export interface NodeLane {
+  /** Serves this client from now on; `read` is what was read from the socket already and not yet judged. */
+  accept(socket: Socket, read?: Buffer): void;
+  /** Requests that were begun and are not over. */
+  readonly activeExchanges: number;
+  /** Ends idle connections now, and each busy one after its answer. */
+  drain(): void;
+  /** Cuts every exchange and connection. */
+  close(): void;
+  /** Lets go of connections to upstreams whose `Upstream.key` is not among these. */
+  retainUpstreams(keys: ReadonlySet<string>): void;
+}
+
+/** Headers that a parser timed out on, were too long, and so on: what is not here is 400. */
+const statusByParserCode: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  HPE_HEADER_OVERFLOW: 431,
+};
+
+export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLane {
+  const connections = new Map<Socket, ClientConnection>();
+  const exchanges = new Set<DecidableExchange>();
+  const pools = createUpstreamPools();
+  const { timeouts } = gate();
+  const server = createServer({
+    // Every refusal is the gate's to word, also for a missing Host.
+    requireHostHeader: false,
+    // Long uploads are fine as long as something moves: each exchange watches for that.
+    requestTimeout: 0,
+    connectionsCheckingInterval: Math.min(Math.max(timeouts.headerMs / 4, 50), 1_000),
+    shouldUpgradeCallback: (request) => {
+      const head = rawHead(request);
+      const isFree = connections.get(request.socket)?.busy !== true;
+      // One behind another request, or with a body, stays an ordinary request.
+      return isFree && wantsWebSocket(head) && judgeFraming(head, gate().limits).kind === 'clear';
+    },
+  });
+  // A head beyond this many fields would be cut short in silence; framing.ts counts and refuses.
+  server.maxHeadersCount = 0;
+  // This server never listens: the front door hands it sockets. Its timer for slow heads starts on this event.
+  server.emit('listening');
+
+  const takeRequest = (request: IncomingMessage, response: ServerResponse) => {
+    const connection = connections.get(request.socket);
+    if (connection === undefined) {
+      request.socket.destroy();
+      return;
+    }
+    const start = () =>
+      serveRequest({ request, response, connection, gate: gate(), pools, exchanges, handshake: undefined });
+    connection.enqueue(start, !response.shouldKeepAlive);
+  };
+  server.on('request', takeRequest);
+  server.on('checkContinue', takeRequest);
+  server.on('checkExpectation', takeRequest);
+
+  server.on('upgrade', (request, stream, head) => {
+    const socket = stream as Socket;
+    const connection = connections.get(socket);
+    if (connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.once('finish', () => {
+      response.detachSocket(socket);
+      response.emit('close');
+      socket.destroySoon();
+    });
+    const start = () =>
+      serveRequest({
+        request,
+        response,
+        connection,
+        gate: gate(),
+        pools,
+        exchanges,
+        handshake: awaitSwitch(socket, head),
+      });
+    connection.enqueue(start, true);
+  });
+
+  server.on('connect', (_request, stream) => refuseUnparsed(stream as Socket, 501, 'method CONNECT'));
+
+  server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
+    refuseUnparsed(stream as Socket, statusByParserCode[error.code ?? ''] ?? 400, error.code ?? error.message);
+  });
+
+  /** Answers what never became a request. Where one is under way on the connection, that one ends it. */
+  const refuseUnparsed = (socket: Socket, status: number, detail: string) => {
+    const connection = connections.get(socket);
+    if (connection === undefined || connection.distrusted || !socket.writable) {
+      if (connection?.busy !== true) socket.destroySoon();
+      return;
+    }
+    const requestGate = gate();
+    const refused = requestGate.refuse('requestRefused', detail, { status, close: true });
+    if (connection.busy) {
+      connection.distrust();
+      const current = [...exchanges].find((exchange) => exchange.connection === connection);
+      // Broken within its body: its own fault. Broken behind it: it may still be answered.
+      if (current !== undefined && !current.request.complete) current.refuse(refused);
+      return;
+    }
+    connection.distrust();
+    socket.write(serializeRefusal(refused));
+    socket.destroySoon();
+    requestGate.finish({
+      head: undefined,
+      decision: refused,
+      lane: 'node',
+      status: refused.status,
+      requestBytes: 0,
+      responseBytes: Buffer.byteLength(refused.body),
+      durationMs: 0,
+      upstreamMs: undefined,
+      end: 'complete',
+    });
+  };
+
+  return {
+    accept(socket, read) {
+      const connection = createClientConnection(socket);
+      connections.set(socket, connection);
+      socket.once('close', () => connections.delete(socket));
+      applyLimits(server, gate());
+      if (read !== undefined && read.byteLength > 0) socket.unshift(read);
+      server.emit('connection', socket);
+    },
+    get activeExchanges() {
+      return exchanges.size;
+    },
+    drain() {
+      for (const connection of connections.values()) {
+        const isIdle = !connection.busy;
+        connection.distrust();
+        if (isIdle) connection.socket.destroy();
+      }
+    },
+    close() {
+      for (const exchange of exchanges) exchange.cut('clientGone');
+      for (const { socket } of connections.values()) socket.destroy();
+      pools.close();
+      server.close();
+    },
+    retainUpstreams: pools.retain,
+  };
+}
+
+/** Limits and timeouts follow a reload: Node reads them anew for each connection, each head and each idle wait. */
+function applyLimits(server: ReturnType<typeof createServer>, { limits, timeouts }: Gate): void {
+  server.headersTimeout = timeouts.headerMs;
+  server.keepAliveTimeout = timeouts.idleMs;
+  // Read by Node for each new connection, though its types only know it as an option.
+  (server as { maxHeaderSize?: number }).maxHeaderSize = limits.headerBytes;
+}
+
+interface ServeInput {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly connection: ClientConnection;
+  readonly gate: Gate;
+  readonly pools: UpstreamPools;
+  readonly exchanges: Set<DecidableExchange>;
+  readonly handshake: Handshake | undefined;
+}
+
+/** One request from its head to `gate.finish`: framing, decision, then refusal or relay. */
+function serveRequest(input: ServeInput): void {
+  const { request, gate, pools } = input;
+  const framing = judgeFraming(rawHead(request), gate.limits);
+  if (framing.kind === 'fault') {
+    const { status, detail } = framing.fault;
+    const refused = gate.refuse('requestRefused', detail, { status, close: true });
+    // Where the body ends is anyone's guess.
+    const exchange = beginExchange(input, { head: undefined, body: { kind: 'chunked' }, expectsContinue: false });
+    exchange.decide(refused);
+    exchange.refuse(refused);
+    return;
+  }
+  const head = readHead(request, gate);
+  const { body, expectsContinue } = framing;
+  const exchange = beginExchange(input, { head, body, expectsContinue });
+  const obey = (decision: Decision) => {
+    exchange.decide(decision);
+    if (exchange.over) return;
+    if (decision.kind === 'refused') {
+      exchange.refuse(decision);
+      return;
+    }
+    const pool = pools.get(decision.upstream);
+    relay({ exchange, head, allowed: decision, pool, body, expectsContinue, handshake: input.handshake });
+  };
+  const decision = gate.decide(head);
+  if (decision instanceof Promise) void decision.then(obey);
+  else obey(decision);
+}
+
+function beginExchange(
+  { request, response, connection, gate, exchanges }: ServeInput,
+  known: Pick<ExchangeInput, 'head' | 'body' | 'expectsContinue'>,
+): DecidableExchange {
+  const onOver = () => exchanges.delete(exchange);
+  const exchange = createExchange({ request, response, connection, gate, ...known, onOver });
+  exchanges.add(exchange);
+  return exchange;
+}

@@ -1,0 +1,245 @@
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Allowed } from '../gate/decision.ts';
+import type { Reason } from '../gate/reasons.ts';
+import type { RequestHead } from '../gate/request-head.ts';
+import type { Exchange } from './exchange.ts';
+import { type ForwardFailure, forward } from './forward.ts';
+import type { BodyFraming } from './framing.ts';
+import { requestFields } from './request-fields.ts';
+import { interimFields, responseFields } from './response-fields.ts';
+import { announcedTrailers, requestTrailers, responseTrailers } from './trailers.ts';
+import { type Handshake, switchProtocols } from './tunnel.ts';
+import type { UpstreamPool } from './upstream-pool.ts';
+
+export interface RelayInput {
+  readonly exchange: Exchange;
+  readonly head: RequestHead;
+  readonly allowed: Allowed;
+  readonly pool: UpstreamPool;
+  readonly body: BodyFraming;
+  readonly expectsContinue: boolean;
+  /** The client's side of a WebSocket handshake. */
+  readonly handshake: Handshake | undefined;
+}
+
+/** Safe to send twice (RFC 9110 section 9.2.2). */
+const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+
+/** More interim answers than any real upstream sends are dropped: they would not wait for a slow client. */
+const mostInterimAnswers = 32;
+
+/**
+ * Sends an allowed request to its upstream and the answer back, streaming both ways. Faults before the answer's head
+ * become upstreamUnreachable or upstreamTimeout, later ones cut the client's connection.
+ */
+export function relay(input: RelayInput): void {
+  const { exchange, allowed, head, body, pool, handshake } = input;
+  const { request, response, gate, watch } = exchange;
+  const { timeouts } = gate;
+  const isReservedName = (name: string) => gate.isReservedName(name);
+  // Node writes a head that goes out alone as UTF-8. With bytes above 0x7f in it, we say 100 in the upstream's place.
+  const forwardsExpectation = input.expectsContinue && !allowed.headers.some((text) => /[\x80-\xff]/.test(text));
+  const fields = requestFields(allowed.headers, {
+    method: head.method,
+    body,
+    upgrade: handshake === undefined ? undefined : 'websocket',
+    expectsContinue: forwardsExpectation,
+    trailerNames: body.kind === 'chunked' ? announcedTrailers(head.headers, isReservedName) : [],
+  });
+  let giveUp = new AbortController();
+  let sent: ClientRequest | undefined;
+  let reusedConnection = false;
+  let receivedBefore = 0;
+  let retried = false;
+  let settled = false;
+  let interimAnswers = 0;
+
+  const fail = (reason: Extract<Reason, 'upstreamUnreachable' | 'upstreamTimeout'>, detail: string) => {
+    if (settled || exchange.over) return;
+    settled = true;
+    giveUp.abort();
+    exchange.refuse(gate.refuse(reason, detail, { head, allowed }));
+  };
+
+  const attempt = (agent: Agent) => {
+    watch.start(timeouts.connectMs, () => fail('upstreamTimeout', `no connection within ${timeouts.connectMs} ms`));
+    const { upstream, target } = allowed;
+    const { signal } = giveUp;
+    forward({ request, response, upstream, agent, target, fields, signal, onConnection }, onFailure);
+  };
+
+  const onFailure = (failure: ForwardFailure) => {
+    if (settled || exchange.over) return;
+    if (mayRetry(failure)) {
+      retried = true;
+      giveUp = new AbortController();
+      attempt(pool.freshAgent);
+      return;
+    }
+    fail('upstreamUnreachable', `${failure.code}: ${failure.message}`);
+  };
+
+  /** A connection from the pool that the upstream had closed meanwhile: nothing was answered, and nobody minds a second try. */
+  const mayRetry = ({ code }: ForwardFailure) =>
+    !retried &&
+    reusedConnection &&
+    (code === 'ECONNRESET' || code === 'EPIPE') &&
+    body.kind === 'none' &&
+    idempotentMethods.has(head.method) &&
+    sent?.socket?.bytesRead === receivedBefore;
+
+  const onConnection = (upstreamRequest: ClientRequest) => {
+    sent = upstreamRequest;
+    const socket = upstreamRequest.socket as Socket;
+    reusedConnection = !socket.connecting;
+    receivedBefore = socket.bytesRead;
+    upstreamRequest.on('information', onInterim);
+    upstreamRequest.once('response', onAnswer);
+    upstreamRequest.once('finish', onSent);
+    if (handshake !== undefined) upstreamRequest.once('upgrade', onSwitch);
+    if (reusedConnection) send();
+    else socket.once(allowed.upstream.scheme === 'https' ? 'secureConnect' : 'connect', send);
+  };
+
+  const send = () => {
+    if (settled || exchange.over || sent === undefined) return;
+    exchange.markForwarded();
+    if (body.kind === 'none') {
+      sent.end();
+      return;
+    }
+    if (forwardsExpectation) awaitAnswer();
+    else {
+      if (input.expectsContinue) sayContinue();
+      awaitBody();
+    }
+    sendBody(sent);
+  };
+
+  const sendBody = (upstreamRequest: ClientRequest) => {
+    request.on('data', (chunk: Buffer) => {
+      exchange.countRequestBytes(chunk.byteLength);
+      watch.refresh();
+    });
+    request.once('data', () => {
+      if (forwardsExpectation && !settled) awaitBody();
+    });
+    upstreamRequest.on('drain', watch.refresh);
+    request.pipe(upstreamRequest, { end: false });
+    request.once('end', () => {
+      const trailers = requestTrailers(request.rawTrailers, isReservedName);
+      if (trailers.length > 0) upstreamRequest.addTrailers(trailers);
+      upstreamRequest.end();
+    });
+    // An upstream that answers without reading on: what the client still sends is read into nothing.
+    upstreamRequest.once('close', () => {
+      request.unpipe(upstreamRequest);
+      request.resume();
+    });
+  };
+
+  const awaitBody = () =>
+    watch.start(timeouts.idleMs, () => {
+      if (sent?.writableNeedDrain === true) {
+        fail('upstreamTimeout', `the upstream took none of the body for ${timeouts.idleMs} ms`);
+        return;
+      }
+      settled = true;
+      giveUp.abort();
+      const detail = `the client sent none of its body for ${timeouts.idleMs} ms`;
+      exchange.refuse(gate.refuse('requestRefused', detail, { head, allowed, status: 408, close: true }));
+    });
+
+  const awaitAnswer = () =>
+    watch.start(timeouts.responseMs, () => fail('upstreamTimeout', `no answer within ${timeouts.responseMs} ms`));
+
+  const onSent = () => {
+    if (!settled) awaitAnswer();
+  };
+
+  const sayContinue = () => {
+    if (!response.headersSent) response.writeContinue();
+  };
+
+  /** RFC 9110 section 15.2: a proxy forwards interim answers, but for a client of HTTP/1.0. */
+  const onInterim = ({ statusCode, rawHeaders }: { statusCode: number; rawHeaders: string[] }) => {
+    if (settled || exchange.over) return;
+    if (statusCode === 100 && body.kind !== 'none') awaitBody();
+    interimAnswers += 1;
+    if (head.httpVersion === '1.0' || interimAnswers > mostInterimAnswers) return;
+    response.writeInformation(statusCode, interimFields(rawHeaders));
+  };
+
+  const onAnswer = (answer: IncomingMessage) => {
+    if (settled || exchange.over) return;
+    const statusCode = answer.statusCode as number;
+    const close = exchange.connection.distrusted || (input.expectsContinue && !request.complete);
+    try {
+      const context = { method: head.method, clientVersion: head.httpVersion, close };
+      const list = responseFields(
+        { statusCode, httpVersion: answer.httpVersion, rawHeaders: answer.rawHeaders },
+        context,
+      );
+      response.writeHead(statusCode, answer.statusMessage ?? '', list);
+    } catch (error) {
+      fail('upstreamUnreachable', `the answer's head can't be passed on: ${(error as NodeJS.ErrnoException).code}`);
+      return;
+    }
+    settled = true;
+    if (close) exchange.connection.distrust();
+    exchange.markAnswered(statusCode);
+    relayBody(answer);
+  };
+
+  const relayBody = (answer: IncomingMessage) => {
+    watch.start(timeouts.idleMs, () => exchange.cut(response.writableNeedDrain ? 'clientGone' : 'upstreamGone'));
+    answer.prependOnceListener('error', () => {
+      if (exchange.over) return;
+      // Where closing is how a body ends, only a reset tells that it did not (RFC 9112 section 8).
+      if (!response.chunkedEncoding && !response.hasHeader('content-length'))
+        resetConnection(exchange.connection.socket);
+      exchange.cut('upstreamGone');
+    });
+    answer.on('data', (chunk: Buffer) => {
+      exchange.countResponseBytes(chunk.byteLength);
+      watch.refresh();
+    });
+    response.on('drain', watch.refresh);
+    answer.pipe(response, { end: false });
+    answer.once('end', () => {
+      if (response.chunkedEncoding) response.addTrailers(responseTrailers(answer.rawTrailers));
+      response.end();
+    });
+    // A body that lets wait for itself (SSE, long polling) must not hold back the head.
+    setImmediate(() => {
+      if (!response.writableEnded && !response.destroyed) response.write(nothing);
+    });
+  };
+
+  const onSwitch = (answer: IncomingMessage, upstreamSocket: Socket, upstreamHead: Buffer) => {
+    if (settled || exchange.over || handshake === undefined) {
+      upstreamSocket.destroy();
+      return;
+    }
+    settled = true;
+    if (!switchProtocols({ exchange, handshake, answer, upstreamSocket, upstreamHead, idleMs: timeouts.idleMs })) {
+      settled = false;
+      fail('upstreamUnreachable', 'the upstream switched to a protocol that was not asked for');
+    }
+  };
+
+  attempt(handshake === undefined ? pool.agent : pool.freshAgent);
+}
+
+/** Writing it sends a head that is still held back; a flush would write the head as UTF-8. */
+const nothing = Buffer.alloc(0);
+
+function resetConnection(socket: Socket): void {
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    // Not a TCP socket: it has no reset.
+    socket.destroy();
+  }
+}

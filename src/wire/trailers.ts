@@ -1,0 +1,34 @@
+import { isTrailerField, keepFields } from './field-lists.ts';
+
+/** Trailer fields of the answer as name, value pairs. */
+export function responseTrailers(rawTrailers: readonly string[]): [string, string][] {
+  return trailerPairs(rawTrailers, isTrailerField);
+}
+
+/** Trailer fields of the request as name, value pairs: nothing that frames, steers, or poses as an identity header. */
+export function requestTrailers(
+  rawTrailers: readonly string[],
+  isReservedName: (name: string) => boolean,
+): [string, string][] {
+  return trailerPairs(rawTrailers, (lower) => isTrailerField(lower) && !isReservedName(lower));
+}
+
+/** Names of a request's Trailer fields that are worth announcing to the upstream. */
+export function announcedTrailers(rawHeaders: readonly string[], isReservedName: (name: string) => boolean): string[] {
+  const names: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if ((rawHeaders[i] as string).toLowerCase() !== 'trailer') continue;
+    for (const part of (rawHeaders[i + 1] as string).split(',')) {
+      const name = part.trim();
+      if (/^[A-Za-z0-9-]+$/.test(name) && isTrailerField(name.toLowerCase()) && !isReservedName(name)) names.push(name);
+    }
+  }
+  return names;
+}
+
+function trailerPairs(raw: readonly string[], keep: (lowerName: string) => boolean): [string, string][] {
+  const kept = keepFields(raw, keep);
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < kept.length; i += 2) pairs.push([kept[i] as string, kept[i + 1] as string]);
+  return pairs;
+}
