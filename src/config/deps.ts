@@ -1,0 +1,58 @@
+import { constants } from 'node:fs';
+import { glob, open } from 'node:fs/promises';
+import type { Environment } from './interpolate.ts';
+
+/** All that loading a config asks of the world, so that a test can answer with maps. */
+export interface ConfigDeps {
+  readonly env: Environment;
+  readonly readFile: (path: string) => Promise<FileContent | FileFault>;
+  /** Paths of the files that match a pattern, in any order. */
+  readonly glob: (pattern: string) => Promise<readonly string[]>;
+}
+
+export interface FileContent {
+  readonly bytes: Uint8Array;
+  /** Permission bits (`stat`'s mode); undefined where there are none. */
+  readonly mode?: number | undefined;
+}
+
+export interface FileFault {
+  readonly fault: 'missing' | 'denied' | 'notAFile' | 'tooLarge' | 'failed';
+}
+
+/** No config comes near; a wrong path (a disk image, /dev/zero) does. */
+const mostFileBytes = 256 * 1024 * 1024;
+
+/** The real file system and the given environment. */
+export function diskDeps(env: Environment): ConfigDeps {
+  return {
+    env,
+    readFile: readFromDisk,
+    async glob(pattern) {
+      const found: string[] = [];
+      for await (const entry of glob(pattern, { withFileTypes: false })) found.push(entry);
+      return found;
+    },
+  };
+}
+
+async function readFromDisk(path: string): Promise<FileContent | FileFault> {
+  try {
+    // Without O_NONBLOCK a FIFO given by mistake would hold the start for ever.
+    await using handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = await handle.stat();
+    if (!stat.isFile()) return { fault: 'notAFile' };
+    if (stat.size > mostFileBytes) return { fault: 'tooLarge' };
+    return { bytes: await handle.readFile(), mode: stat.mode };
+  } catch (error) {
+    return { fault: faultsByCode[(error as NodeJS.ErrnoException).code ?? ''] ?? 'failed' };
+  }
+}
+
+const faultsByCode: Readonly<Record<string, FileFault['fault']>> = {
+  ENOENT: 'missing',
+  ENOTDIR: 'missing',
+  EACCES: 'denied',
+  EPERM: 'denied',
+  EISDIR: 'notAFile',
+};

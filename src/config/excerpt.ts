@@ -1,0 +1,110 @@
+import type { ConfigPath } from './config-path.ts';
+import { type Container, isContainer, type Places, type PlainObject } from './places.ts';
+import { config } from './shape/config.ts';
+import { isShowable, keyIsHarmless } from './shape/walk.ts';
+import { lineAround, type Source, type Span } from './source.ts';
+
+/** One source line as it may be shown, and the part of it that is meant, in columns from 0. */
+export interface Excerpt {
+  readonly text: string;
+  readonly column: number;
+  readonly length: number;
+}
+
+export type ExcerptOf = (span: Span) => Excerpt;
+
+const redacted = '[redacted]';
+const mostColumns = 160;
+
+/**
+ * Makes excerpts that hold no secret. Of a line only that is shown which is known to be harmless: keys, punctuation,
+ * and scalars whose place the schema knows and does not call secret. So neither a mistyped key (`secrte: hunter2`) nor a
+ * comment gives away what stands beside it.
+ */
+export function createExcerpts(files: readonly { source: Source; value: Container }[], places: Places): ExcerptOf {
+  const roots = new Map(files.map(({ source, value }) => [source, value]));
+  return ({ source, start, end }) => {
+    const line = lineAround(source, start);
+    const root = roots.get(source);
+    const parts =
+      root === undefined ? unparsedParts(source.text.slice(line.start, line.end)) : parsedParts(line, root, places);
+    return assemble(source.text, line, parts, start, Math.min(end, line.end));
+  };
+}
+
+interface Stretch {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A stretch of the line, in offsets from its beginning; what no part covers is shown only if it is punctuation. */
+interface Part extends Stretch {
+  readonly shown: boolean;
+}
+
+function parsedParts(line: Stretch, root: Container, places: Places): Part[] {
+  const parts: Part[] = [];
+  const cover = ({ start, end }: Stretch, shown: boolean) => {
+    if (start < line.end && end > line.start) parts.push({ start: start - line.start, end: end - line.start, shown });
+  };
+  const visit = (container: Container, path: ConfigPath) => {
+    for (const [key, place] of places.within(container, line)) {
+      if (typeof key === 'string') cover(place.key, true);
+      const value = (container as PlainObject)[key];
+      if (isContainer(value)) visit(value, [...path, key]);
+      else cover(place.value, isShowable(config, [...path, key]));
+    }
+  };
+  visit(root, []);
+  return parts.toSorted((a, b) => a.start - b.start || b.end - a.end);
+}
+
+const keyInText = /(?:^|[\s{,[-])["']?([A-Za-z_][\w-]*)["']?\s*:(?=\s|$)/g;
+
+/** Of text that could not be parsed: all of it where each key on the line is known and harmless, else nothing but keys. */
+function unparsedParts(text: string): Part[] {
+  const keys = [...text.matchAll(keyInText)];
+  const comment = text.search(/(?:^|\s)#/);
+  const end = comment === -1 ? text.length : comment;
+  if (keys.length > 0 && keys.every(([, key]) => keyIsHarmless(config, key as string)))
+    return [{ start: 0, end, shown: true }];
+  return keys.map((match) => {
+    const start = match.index + match[0].indexOf(match[1] as string);
+    return { start, end: start + (match[1] as string).length, shown: true };
+  });
+}
+
+const punctuation = /[\s[\]{},:?|>&*!'"-]/;
+
+function assemble(text: string, line: Stretch, parts: readonly Part[], from: number, to: number): Excerpt {
+  let shown = '';
+  let column = 0;
+  let length = 0;
+  let hiding = false;
+  for (let offset = line.start; offset < line.end && shown.length < mostColumns; offset++) {
+    const inLine = offset - line.start;
+    const part = parts.findLast(({ start, end }) => inLine >= start && inLine < end);
+    const character = text[offset] as string;
+    // A comment, to the end of the line.
+    if (part === undefined && character === '#') break;
+    const visible = part?.shown ?? punctuation.test(character);
+    const before = shown.length;
+    if (visible) shown += character === '\t' ? ' ' : printable(character);
+    else if (!hiding) shown += part === undefined ? '…' : redacted;
+    hiding = !visible;
+    if (offset < from) column = shown.length;
+    else if (offset < to) length += shown.length - before;
+  }
+  return { text: withoutUserInfo(shown.trimEnd()), column, length: Math.max(1, length) };
+}
+
+/** A config may come from anywhere: no escape sequence in it reaches the terminal. */
+function printable(character: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
+  return /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/.test(character) ? '·' : character;
+}
+
+/** `http://user:password@host`: the same length, so that the caret stays where it is. */
+function withoutUserInfo(text: string): string {
+  return text.replace(/(?<=:\/\/)[^\s/@]*(?=@)/g, (userInfo) => '*'.repeat(Math.max(userInfo.length, 3)));
+}

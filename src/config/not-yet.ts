@@ -1,0 +1,50 @@
+import type { ConfigPath } from './config-path.ts';
+
+/**
+ * Keys of the config's plan that this version does not know how to obey. Using one is an error of its own: accepting it
+ * silently would leave out the very check it asks for. `*` is any id; list indexes are left out, and templates are as tenants.
+ */
+const plannedKeys: ReadonlySet<string> = new Set([
+  'admin',
+  'workers',
+  'lane',
+  'http2',
+  'revoked',
+  'replay',
+  'cors',
+  'tracing',
+  'listen.tls',
+  'upstream.sign',
+  'upstream.rate',
+  'tenants.*.rule',
+  'tenants.*.provision',
+  'tenants.*.revoked',
+  'tenants.*.replay',
+  'tenants.*.cors',
+  'tenants.*.basic',
+  'tenants.*.closeAtExpiry',
+  'tenants.*.sign',
+  'tenants.*.upstream.sign',
+  'tenants.*.upstream.rate',
+  'tenants.*.token.websocketProtocol',
+  'tenants.*.jwks.required',
+  'tenants.*.discovery.required',
+  'tenants.*.routes.rule',
+  'tenants.*.routes.cors',
+  'tenants.*.routes.basic',
+  'tenants.*.routes.replay',
+]);
+
+export const notYetText = 'is not in this version yet';
+
+/** Is this a key that a later version will have? */
+export function isPlanned(path: ConfigPath): boolean {
+  const names = path.filter((part) => typeof part === 'string');
+  if ((names[0] === 'tenants' || names[0] === 'templates') && names.length > 1) names.splice(0, 2, 'tenants', '*');
+  return plannedKeys.has(names.join('.'));
+}
+
+/** `bind` to a part of the body: planned as well. */
+export function isPlannedBindSource(source: string): boolean {
+  return source.startsWith('body.');
+}

@@ -1,0 +1,26 @@
+import type { GlobalConfig } from './shape/config.ts';
+import type { ListenAddress } from './shape/listener.ts';
+
+/** What of a config is not the gate's: listeners, logging, watching. */
+export interface Settings {
+  readonly listen: ListenAddress;
+  /** Undefined: `ops: off`. */
+  readonly ops: ListenAddress | undefined;
+  readonly watch: boolean;
+  readonly verdictCache: { readonly entries: number; readonly bytes: number };
+  readonly log: GlobalConfig['log'];
+  /** Every file the config was read from, secrets and keys included: what `watch` watches. */
+  readonly files: readonly string[];
+}
+
+export function settingsOf(globals: GlobalConfig, files: readonly string[]): Settings {
+  const { listen, ops, watch, verdictCache, log } = globals;
+  return {
+    listen: 'address' in listen ? listen.address : listen,
+    ops: ops === 'off' ? undefined : ops,
+    watch,
+    verdictCache,
+    log,
+    files,
+  };
+}

@@ -1,0 +1,131 @@
+import { isIP } from 'node:net';
+import * as z from 'zod';
+import { errors } from './errors.ts';
+import { listenAddress } from './listener.ts';
+import { tenant, tenantId } from './tenant.ts';
+import { upstream } from './upstream.ts';
+import { count, duration, flag, size, words } from './values.ts';
+
+function isCidr(text: string): boolean {
+  const [address, bits, ...rest] = text.split('/');
+  const version = isIP(address ?? '');
+  if (version === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}
+
+const cidr = z.string().refine(isCidr, { error: 'must be an address range such as 10.0.0.0/8 or fd00::/8' });
+
+/** Every key of the main file but `tenants`, `templates` and `include`, which are gathered over all files. */
+export const globalFields = {
+  listen: z
+    .union([listenAddress(), z.strictObject({ address: listenAddress().describe('"host:port" or "unix:/path".') })], {
+      error: 'must be "host:port" or "unix:/path"',
+    })
+    .prefault('0.0.0.0:8080')
+    .describe('Where requests come in: "host:port" or "unix:/path". Default: 0.0.0.0:8080.'),
+  upstream: upstream
+    .optional()
+    .describe('Where requests go: a URL, unix:/path, or {url, …}. A tenant may have its own.'),
+  ops: z
+    .union([z.literal('off'), listenAddress()], { error: 'must be "host:port", "unix:/path" or off' })
+    .prefault('0.0.0.0:9901')
+    .describe(
+      'Where /livez, /readyz and /metrics answer, for kubelet and Prometheus: "host:port", "unix:/path" or `off`. Default: 0.0.0.0:9901.',
+    ),
+  watch: flag()
+    .prefault(false)
+    .describe('true: reload when a file of the config changes, as SIGHUP does. Default: false.'),
+  trustedProxies: z
+    .array(cidr)
+    .prefault([])
+    .describe(
+      'Address ranges whose X-Forwarded-* and Forwarded headers are believed; from anyone else they are replaced. Default: none.',
+    ),
+  limits: z
+    .strictObject({
+      headerBytes: size(1024, 1024 * 1024)
+        .prefault('16KiB')
+        .describe('Most bytes of a request head: request line and headers. Default: 16KiB.'),
+      headerCount: count(1, 10_000).prefault(100).describe('Most headers of a request. Default: 100.'),
+      tokenBytes: size(128, 1024 * 1024)
+        .prefault('8KiB')
+        .describe('Longest token. Default: 8KiB.'),
+      bodyBytes: size(0, 64 * 1024 * 1024)
+        .prefault('64KiB')
+        .describe('Longest body that a rule reads; other bodies stream, of any length. Default: 64KiB.'),
+    })
+    .prefault({})
+    .describe('What a request may have at most.'),
+  timeouts: z
+    .strictObject({
+      header: duration({ minMs: 100 })
+        .prefault('10s')
+        .describe('From the first byte of a request to the end of its head. Default: 10s.'),
+      idle: duration({ minMs: 100 })
+        .prefault('75s')
+        .describe(
+          'Between requests on a connection, and without a byte in either direction of a stream. Default: 75s.',
+        ),
+      connect: duration({ minMs: 10 }).prefault('5s').describe('To connect to the upstream. Default: 5s.'),
+      response: duration({ minMs: 10 })
+        .prefault('60s')
+        .describe("From the end of the request to the head of the upstream's response. Default: 60s."),
+      drain: duration()
+        .prefault('25s')
+        .describe(
+          "How long a stop waits for exchanges under way. Keep it below the pod's terminationGracePeriodSeconds. Default: 25s.",
+        ),
+    })
+    .prefault({})
+    .describe('How long things may take.'),
+  verdictCache: z
+    .strictObject({
+      entries: count(0, 10_000_000)
+        .prefault(10_000)
+        .describe('Most tokens whose checked signature is remembered; 0 turns it off. Default: 10000.'),
+      bytes: size(0, 8 * 1024 ** 3)
+        .prefault('32MiB')
+        .describe('Most memory for them. Default: 32MiB.'),
+    })
+    .prefault({})
+    .describe(
+      'Signatures that were checked before. Times, claims and bindings are judged on every request all the same.',
+    ),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+        .prefault('info')
+        .describe('Least severe level that is logged. Default: info.'),
+      format: z
+        .enum(['auto', 'json', 'text'])
+        .prefault('auto')
+        .describe('`auto`: text in a terminal, JSON elsewhere. Default: auto.'),
+      access: flag().prefault(true).describe('One line a request. Default: true.'),
+    })
+    .prefault({})
+    .describe('What is logged, to standard output. Tokens and secrets never are.'),
+  errors: errors
+    .optional()
+    .describe("How refusals look before a tenant is known, and what a tenant's own `errors` is laid upon."),
+};
+
+export const globals = z.strictObject(globalFields);
+
+/** The main file's own keys, with defaults filled in. */
+export type GlobalConfig = z.output<typeof globals>;
+
+/** Keys that every file may have. */
+export const sharedFields = {
+  templates: z.record(tenantId, tenant).optional().describe('Named partial tenants, for what many tenants share.'),
+  tenants: z.record(tenantId, tenant).optional().describe('The tenants, by id. The id is `${tenant}` in their values.'),
+  include: z
+    .array(words())
+    .optional()
+    .describe(
+      'More files with tenants, templates or includes: paths or patterns (tenants.d/*.yaml), relative to this file.',
+    ),
+};
+
+/** The whole of a main file: for the JSON Schema and for finding one's way in it. Loading checks its parts one by one. */
+export const config = z.strictObject({ ...globalFields, ...sharedFields });

@@ -1,0 +1,155 @@
+import * as z from 'zod';
+import { flag, headerName, oneOrMore, textOrNumber, words } from './values.ts';
+
+/* What is judged of a request and its token: match, token locations, claims, bind, routes. */
+
+const ids = (keys: z.ZodType<string, string>, description: string) =>
+  z
+    .record(keys, textOrNumber())
+    .refine((value) => Object.keys(value).length > 0, { error: 'must name at least one' })
+    .optional()
+    .describe(description);
+
+const matchObject = z
+  .strictObject({
+    host: words()
+      .regex(/^(?:\*\.)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$|^\[[0-9A-Fa-f:.]+\]$/, {
+        error: 'must be a host name, or *.suffix for every host below it (without port)',
+      })
+      .optional()
+      .describe('Host the request is for: exact, or `*.suffix`. Letter case and port do not matter.'),
+    path: words()
+      .optional()
+      .describe('Path pattern: `/a/{name}/**`. `{name}` is one segment, `**` at the end is any rest.'),
+    header: ids(
+      headerName(),
+      'Header values of the request that must be equal. Anyone can send them: they only choose.',
+    ),
+    query: ids(words(), 'Query parameters of the request that must be equal.'),
+    kid: textOrNumber().optional().describe("The token's key ID. A number in a token is compared as its text."),
+    issuer: words().optional().describe("The token's `iss` claim."),
+    tokenHeader: ids(words(), "Members of the token's JOSE header, e.g. {iss: https://…}."),
+    claim: ids(words(), 'Claims of the token, by path, e.g. {tid: 4711}.'),
+  })
+  .refine((value) => Object.values(value).some((member) => member !== undefined), {
+    error: 'must name at least one thing to recognise the tenant by',
+  });
+
+export type MatchConfig = z.output<typeof matchObject>;
+
+export const match = oneOrMore(matchObject);
+
+const tokenLocation = z
+  .strictObject({
+    header: headerName().optional().describe('Name of the header that holds the token.'),
+    scheme: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9+.-]*$/, { error: 'must be a scheme such as Bearer' })
+      .optional()
+      .describe('Word before the token, letter case ignored. Default: none, the header holds the bare token.'),
+    query: words().optional().describe('Name of the query parameter. Tokens in URLs end up in logs: prefer a header.'),
+    cookie: z
+      .string()
+      .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, { error: 'must be a cookie name (RFC 6265)' })
+      .optional()
+      .describe('Name of the cookie. Browsers send it by themselves: guard against cross-site requests.'),
+  })
+  .superRefine(({ header, scheme, query, cookie }, context) => {
+    const given = [header, query, cookie].filter((one) => one !== undefined).length;
+    if (given !== 1) context.addIssue({ code: 'custom', message: 'must have exactly one of header, query, cookie' });
+    if (scheme !== undefined && header === undefined) {
+      context.addIssue({ code: 'custom', path: ['scheme'], message: 'goes with header only' });
+    }
+  });
+
+export type TokenLocationConfig = z.output<typeof tokenLocation>;
+
+export const token = oneOrMore(tokenLocation);
+
+const conditionWords = 'must be required, absent, a value, or {oneOf | contains | matches | equals}';
+
+const conditionObject = z
+  .strictObject({
+    oneOf: z
+      .array(z.json())
+      .min(1, { error: 'must not be an empty list' })
+      .optional()
+      .describe('The claim equals one of these.'),
+    contains: z
+      .json()
+      .optional()
+      .describe('The claim, a list, or text of words with spaces between, holds this value; a list here: all of them.'),
+    matches: words()
+      .optional()
+      .describe('The whole claim, a text, matches this RE2 expression (no back-references; linear time).'),
+    equals: z.json().optional().describe('The claim equals this value, of the same type.'),
+  })
+  .refine((value) => Object.values(value).some((member) => member !== undefined), { error: conditionWords });
+
+const condition = z.union([z.string(), z.number(), z.boolean(), conditionObject], { error: conditionWords });
+
+export type ConditionConfig = z.output<typeof condition>;
+
+export const claims = z.record(words(), condition);
+
+const bindSource = /^(?:path|query|header)\..+$|^host$|^method$/s;
+
+export const bind = z.record(
+  words(),
+  z
+    .string({ error: 'must be path.NAME, query.NAME, header.NAME, host or method' })
+    .regex(bindSource, { error: 'must be path.NAME, query.NAME, header.NAME, host or method' }),
+);
+
+export const access = z.enum(['required', 'optional', 'public'], { error: 'must be required, optional or public' });
+
+const accessWords =
+  '`required`: a valid token. `optional`: no token passes without identity, a bad one is refused. `public`: no token is looked at, and none travels on.';
+
+const route = z.strictObject({
+  path: words().describe('Path pattern: `/a/{name}/**`. The first route whose path and method fit decides.'),
+  methods: oneOrMore(z.string().regex(/^[A-Z][A-Z0-9_-]*$/, { error: 'must be a method in capitals, such as GET' }))
+    .optional()
+    .describe('Methods it is for. Default: all. HEAD and OPTIONS are methods like any other.'),
+  access: access.optional().describe(`${accessWords} Default: the tenant's.`),
+  claims: claims.optional().describe("Conditions on claims, beside the tenant's own."),
+  bind: bind.optional().describe("Claims that must equal parts of the request, beside the tenant's own."),
+  normalizePath: flag()
+    .optional()
+    .describe(
+      "true: a path with dot segments, encoded slashes or `//` is judged and forwarded in its plain form instead of refused. Default: the tenant's.",
+    ),
+});
+
+export type RouteConfig = z.output<typeof route>;
+
+export const routes = z.array(route);
+
+const headerTemplate = words('must be text, such as ${claims.sub}');
+
+const headerObject = z.strictObject({
+  value: headerTemplate.describe(
+    'Text in which `${claims.…}`, `${path.…}`, `${request.id}` and `${tenant}` are filled.',
+  ),
+  list: z
+    .enum(['comma', 'json', 'repeat'])
+    .prefault('comma')
+    .describe('How a list is written: joined by commas (default), as JSON, or one header line a member.'),
+  encode: z
+    .enum(['reject', 'percent', 'base64url', 'rfc8187'])
+    .prefault('reject')
+    .describe('What happens to characters that a header cannot carry. `reject` (default) refuses the request.'),
+});
+
+export type HeaderConfig = z.output<typeof headerObject>;
+
+export const headers = z.record(
+  headerName(),
+  z
+    .union([headerTemplate, headerObject], { error: 'must be text, or an object {value, list, encode}' })
+    .transform(
+      (value): HeaderConfig => (typeof value === 'string' ? { value, list: 'comma', encode: 'reject' } : value),
+    ),
+);
+
+export const accessDescription = accessWords;

@@ -1,0 +1,124 @@
+import * as z from 'zod';
+import { errors } from './errors.ts';
+import { access, accessDescription, bind, claims, headers, match, routes, token } from './judgement.ts';
+import { discovery, jwks, keys, secret } from './keys.ts';
+import { upstream } from './upstream.ts';
+import { duration, flag, headerName, oneOrMore, words } from './values.ts';
+
+/**
+ * Every key of a tenant. Checked key by key (see check-tenant.ts), so that a value which thousands of tenants share
+ * by a template is checked once.
+ */
+export const tenantFields = {
+  template: words()
+    .optional()
+    .describe('Name of the template this one is laid upon: objects merge, lists and scalars replace.'),
+  match: match
+    .optional()
+    .describe(
+      'How its requests are recognised; all that an object names must hold, a list is alternatives. Needed as soon as there are two tenants.',
+    ),
+  upstream: upstream.optional().describe('Where its requests go. Default: the top-level `upstream`.'),
+
+  secret: secret
+    .optional()
+    .describe(
+      'Shared secret for HS256, HS384, HS512: text, or {value | env | file, encoding}; a list while one replaces another.',
+    ),
+  keys: keys.optional().describe('Public keys or certificates in PEM, or JWKs; one or a list.'),
+  jwks: jwks.optional().describe('JWK set: a URL, {url, …}, {file}, or inline {keys: […]}.'),
+  discovery: discovery.optional().describe('OpenID Connect issuer whose JWK set is found by its metadata.'),
+  algorithms: oneOrMore(words())
+    .optional()
+    .describe(
+      'Algorithms its tokens may have; a token never widens the list. Default: [HS256] where the only key is a secret; else it must be given.',
+    ),
+  kid: z
+    .enum(['required', 'optional'])
+    .optional()
+    .describe(
+      '`required`: a token must name its key. `optional`: one that does not is tried with every key that fits. Default: it need not where just one key fits.',
+    ),
+  allowWeakSecret: flag()
+    .optional()
+    .describe(
+      "true: accept a secret shorter than the algorithm's hash (RFC 7518 section 3.2). It can be guessed from one token. Default: false.",
+    ),
+
+  token: token
+    .optional()
+    .describe('Where tokens are looked for, in this order. Default: the Authorization header with scheme Bearer.'),
+  forwardToken: z
+    .enum(['keep', 'strip'])
+    .optional()
+    .describe(
+      'Whether the token travels on to the upstream. Default: keep from a header, strip from query and cookie.',
+    ),
+  access: access.prefault('required').describe(`${accessDescription} Default: required.`),
+  mode: z
+    .enum(['enforce', 'report'])
+    .prefault('enforce')
+    .describe(
+      '`report` refuses nothing: it judges, logs and counts, and lets through without identity headers. Default: enforce.',
+    ),
+
+  requireExp: flag()
+    .prefault(true)
+    .describe('false: accept tokens without `exp`, which are valid for ever. Default: true.'),
+  clockSkew: duration({ maxMs: 3_600_000 })
+    .prefault('5s')
+    .describe('How far clocks may differ when times are compared. Default: 5s.'),
+  maxAge: duration({ minMs: 1000 })
+    .optional()
+    .describe('Oldest token accepted, by its `iat`, which it then must have. Default: any age.'),
+  issuer: oneOrMore(words()).optional().describe('Accepted values of `iss`. Default: not checked.'),
+  subject: oneOrMore(words()).optional().describe('Accepted values of `sub`. Default: not checked.'),
+  audience: oneOrMore(words())
+    .optional()
+    .describe(
+      'Accepted values of `aud`, any of them; `any` says that none is asked for. Default: not checked, with a warning where keys come by jwks or discovery.',
+    ),
+  type: oneOrMore(words())
+    .optional()
+    .describe('Accepted values of the JOSE header `typ`, e.g. at+jwt (RFC 9068). Default: not checked.'),
+  claims: claims
+    .optional()
+    .describe('Conditions on claims: path to `required`, `absent`, a value, or {oneOf | contains | matches | equals}.'),
+  bind: bind
+    .optional()
+    .describe(
+      'Claims that must equal a part of the request: path to path.NAME, query.NAME, header.NAME, host or method; a list of paths on the left means any of them.',
+    ),
+  routes: routes
+    .optional()
+    .describe(
+      'Paths with rules of their own; the first that fits decides. A request that none fits needs what the tenant needs.',
+    ),
+  normalizePath: flag()
+    .prefault(false)
+    .describe(
+      'true: a path with dot segments, encoded slashes or `//` is judged and forwarded in its plain form instead of refused. Default: false.',
+    ),
+
+  headers: headers
+    .optional()
+    .describe(
+      'Headers the upstream gets from verified claims: name to template. Every name here is removed from all inbound requests. Default: X-Jwt-Tenant: ${tenant}, X-Jwt-Subject: ${claims.sub}.',
+    ),
+  payloadHeader: headerName()
+    .optional()
+    .describe('Header that gets the whole payload of the token, as base64url JSON. Default: none.'),
+  errors: errors.optional().describe('How refusals look, by reason; laid upon the top-level `errors`.'),
+};
+
+export const tenant = z.strictObject(tenantFields);
+
+/** A tenant with defaults filled in. */
+export type TenantConfig = z.output<typeof tenant>;
+
+/** Ids stand in URLs, headers and metrics, and are filled into path patterns: nothing there may have a meaning of its own. */
+export const tenantId = z
+  .string()
+  .regex(/^[A-Za-z0-9._~:@/+=-]{1,128}$/, {
+    error: 'must be an id: letters, digits and . _ ~ : @ / + = - (at most 128)',
+  });
