@@ -114,7 +114,7 @@ function shapeOne(
 function withGlobalErrors(tenant: PlainObject, globals: PlainObject, places: Places): PlainObject {
   const { errors } = globals;
   if (errors === undefined || !isPlainObject(errors)) return tenant;
-  const own = tenant['errors'];
+  const own = tenant.errors;
   if (own !== undefined && !isPlainObject(own)) return tenant;
   const base: PlainObject = { errors };
   places.copied(base, globals);

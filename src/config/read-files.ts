@@ -94,7 +94,7 @@ async function findIncluded(
   places: Places,
   report: Report,
 ): Promise<Wanted[]> {
-  const patterns = value['include'];
+  const patterns = value.include;
   if (patterns === undefined) return [];
   const complain = (path: ConfigPath, text: FindingText, severity: Severity = 'error') => {
     const span = findSpan(places, value, path, 'value') ?? { source, start: 0, end: 0 };

@@ -42,7 +42,7 @@ export function createTemplateResolver(
   };
 
   const resolve: TemplateResolver = ({ id, value, root }, section) => {
-    const name = value['template'];
+    const name = value.template;
     if (name === undefined) return value;
     const fault = (text: FindingText): undefined => {
       const path = [section, id, 'template'];

@@ -11,7 +11,7 @@ import { loadConfig } from '../../src/config/load.ts';
  */
 
 const directory = 'test/config/cases';
-const update = process.env['UPDATE_CASES'] === '1';
+const update = process.env.UPDATE_CASES === '1';
 
 const environment = {
   SET: 'filled',

@@ -117,8 +117,6 @@ export const tenant = z.strictObject(tenantFields);
 export type TenantConfig = z.output<typeof tenant>;
 
 /** Ids stand in URLs, headers and metrics, and are filled into path patterns: nothing there may have a meaning of its own. */
-export const tenantId = z
-  .string()
-  .regex(/^[A-Za-z0-9._~:@/+=-]{1,128}$/, {
-    error: 'must be an id: letters, digits and . _ ~ : @ / + = - (at most 128)',
-  });
+export const tenantId = z.string().regex(/^[A-Za-z0-9._~:@/+=-]{1,128}$/, {
+  error: 'must be an id: letters, digits and . _ ~ : @ / + = - (at most 128)',
+});
