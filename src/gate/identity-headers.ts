@@ -1,5 +1,5 @@
+import { compileTemplate, fillTemplate, type Template, type TemplateValues } from '../template/template.ts';
 import { foldName, isFieldName } from './field-name.ts';
-import { compileTemplate, fillTemplate, type Template, type TemplateValues } from './template.ts';
 import type { Json } from './token.ts';
 
 export const listStyles = ['comma', 'json', 'repeat'] as const;

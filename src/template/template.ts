@@ -1,29 +1,38 @@
-import { type ClaimPath, findClaim, parseClaimPath } from './claims.ts';
-import type { Captures } from './path.ts';
-import type { Json, JsonObject } from './token.ts';
+import type { Captures } from '../gate/path.ts';
+import type { Json, JsonObject } from '../gate/token.ts';
+import { type ClaimPath, findClaim, parseClaimPath } from './claim-path.ts';
 
 /** What `${…}` in headers and payloads can name. */
 export interface TemplateValues {
   readonly claims: JsonObject;
   readonly captures: Captures;
   readonly requestId: string;
+  /** The recognised tenant's id: only for templates compiled with `tenant: 'late'`. */
+  readonly tenant?: string | undefined;
 }
 
-type Part = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'value'; readonly read: ReadValue };
+export type TemplatePart =
+  | { readonly kind: 'text'; readonly text: string }
+  /** `name` is what stands between the braces. */
+  | { readonly kind: 'value'; readonly name: string; readonly read: ReadValue };
+
 type ReadValue = (values: TemplateValues) => Json | undefined;
 
 export interface Template {
-  readonly parts: readonly Part[];
+  readonly parts: readonly TemplatePart[];
   /** `path.NAME` variables it reads. */
   readonly pathVariables: readonly string[];
 }
 
 /**
- * Compiles `${claims.a.b}`, `${path.name}` and `${request.id}`; `$$` is a dollar. `${tenant}` and environment variables
- * are filled before, at load.
+ * Compiles `${claims.a.b}`, `${path.name}` and `${request.id}`; `$$` is a dollar. Environment variables are filled
+ * before, at load, and so is `${tenant}`, but where `late`: in what several tenants share.
  */
-export function compileTemplate(text: string): Template | { readonly problem: string } {
-  const parts: Part[] = [];
+export function compileTemplate(
+  text: string,
+  { tenant = 'filled' }: { readonly tenant?: 'filled' | 'late' } = {},
+): Template | { readonly problem: string } {
+  const parts: TemplatePart[] = [];
   const pathVariables: string[] = [];
   let rest = text;
   while (rest !== '') {
@@ -41,14 +50,16 @@ export function compileTemplate(text: string): Template | { readonly problem: st
     const end = rest.startsWith('${') ? rest.indexOf('}') : -1;
     if (end === -1) return { problem: `"${rest}": a "$" begins \${…}; write $$ for a dollar` };
     const name = rest.slice(2, end);
-    const read = compilePlaceholder(name);
+    const read = name === 'tenant' && tenant === 'late' ? readTenant : compilePlaceholder(name);
     if (typeof read !== 'function') return read;
     if (name.startsWith('path.')) pathVariables.push(name.slice('path.'.length));
-    parts.push({ kind: 'value', read });
+    parts.push({ kind: 'value', name, read });
     rest = rest.slice(end + 1);
   }
   return { parts, pathVariables };
 }
+
+const readTenant: ReadValue = ({ tenant }) => tenant;
 
 function compilePlaceholder(name: string): ReadValue | { readonly problem: string } {
   if (name === 'request.id') return ({ requestId }) => requestId;
