@@ -1,4 +1,5 @@
-import { type ClaimPath, findClaim, scalarText } from './claims.ts';
+import { type ClaimPath, findClaim, sameJson, scalarText } from './claims.ts';
+import { findByPointer, parseJsonPointer } from './json-pointer.ts';
 import type { Captures } from './path.ts';
 import { findQueryParameter } from './query.ts';
 import { headerValues, type RequestHead } from './request-head.ts';
@@ -11,66 +12,123 @@ export interface BindableRequest {
   readonly captures: Captures;
   /** Lower case, without port; undefined where the request names none. */
   readonly host: string | undefined;
+  /** The JSON body, once a rule has asked for it; undefined where the request has none. */
+  readonly body?: Json | undefined;
 }
+
+/** The right side of a `bind` entry: a source alone, or a source and how it is compared. */
+export type BindSource =
+  | string
+  | {
+      readonly from: string;
+      /** `exact`: a number is no text. `text`: 2315 and "2315" are the same id. */
+      readonly as?: 'exact' | 'text' | undefined;
+      /** Compares one part (from 0) of a text value cut at this separator. */
+      readonly split?: string | undefined;
+      readonly part?: number | undefined;
+      /** True: holds where the request does not have the value at all. */
+      readonly optional?: boolean | undefined;
+    };
 
 export interface BindRule {
   /** In the config's words: for the log. */
   readonly text: string;
-  /** `path.NAME` variables this rule reads: they must stand in the patterns that can come before it. */
+  /** `path.NAME`: the variable must stand in the patterns that can come before it. */
   readonly pathVariable: string | undefined;
   readonly headerName: string | undefined;
+  readonly readsBody: boolean;
   readonly test: (claims: JsonObject, request: BindableRequest) => boolean;
 }
 
-type Read = (request: BindableRequest) => string | undefined;
+/** `ambiguous`: there, but not as one value; never equal to anything, and never merely absent. */
+type RequestValue = Json | undefined | { readonly ambiguous: true };
+type Read = (request: BindableRequest) => RequestValue;
 
-const sources: Readonly<Record<string, (name: string) => Read>> = {
+const ambiguous = { ambiguous: true } as const;
+
+const namedSources: Readonly<Record<string, (name: string) => Read | { readonly problem: string }>> = {
   path: (name) => (request) => request.captures.get(name),
   query: (name) => (request) => {
     const found = findQueryParameter(request.query, name);
-    return found.kind === 'value' ? found.value : undefined;
+    if (found.kind === 'absent') return undefined;
+    return found.kind === 'value' ? found.value : ambiguous;
   },
   header: (name) => (request) => {
     const values = headerValues(request.head, name.toLowerCase());
     // Two lines of one name: the upstream might read the other one.
-    return values.length === 1 ? values[0] : undefined;
+    return values.length > 1 ? ambiguous : values[0];
+  },
+  body: (name) => {
+    const pointer = parseJsonPointer(name);
+    if ('problem' in pointer) return pointer;
+    return (request) => (request.body === undefined ? undefined : findByPointer(request.body, pointer));
   },
 };
 
-const wholes: Readonly<Record<string, Read>> = {
+const wholeSources: Readonly<Record<string, Read>> = {
   host: (request) => request.host,
   method: (request) => request.head.method,
 };
 
 /**
  * Compiles one entry of `bind`: any of the claims (or, where a claim is a list, any member of it) must equal the
- * request's value to the letter, numbers as their decimal text. Whatever is missing on either side is a mismatch.
+ * request's value to the letter. Path, query, header, host and method are text, so a claim's number is compared as its
+ * decimal text; a body has types of its own, so there `as` says which. Whatever is missing is a mismatch, unless the
+ * request's side is `optional`.
  */
-export function compileBind(claims: readonly ClaimPath[], source: string): BindRule | { readonly problem: string } {
-  const dot = source.indexOf('.');
-  const kind = dot === -1 ? source : source.slice(0, dot);
-  const name = dot === -1 ? '' : source.slice(dot + 1);
-  const read = name === '' ? own(wholes, kind) : own(sources, kind)?.(name);
-  if (read === undefined) {
-    return { problem: `"${source}": bind to path.NAME, query.NAME, header.NAME, host or method` };
-  }
+export function compileBind(claims: readonly ClaimPath[], source: BindSource): BindRule | { readonly problem: string } {
+  const spec = typeof source === 'string' ? { from: source } : source;
+  const dot = spec.from.indexOf('.');
+  const kind = dot === -1 ? spec.from : spec.from.slice(0, dot);
+  const name = dot === -1 ? '' : spec.from.slice(dot + 1);
+  const read = compileSource(spec.from, kind, name);
+  if (typeof read !== 'function') return read;
+  const { split, part, optional = false } = spec;
+  if ((split === undefined) !== (part === undefined))
+    return { problem: 'split and part go together: split: "/", part: 0' };
+  const asText = kind !== 'body' || split !== undefined || spec.as === 'text';
   return {
-    text: `${claims.map((path) => path.join('.')).join(' or ')}: ${source}`,
+    text: `${claims.map((path) => path.join('.')).join(' or ')}: ${spec.from}${part === undefined ? '' : ` part ${part}`}`,
     pathVariable: kind === 'path' ? name : undefined,
     headerName: kind === 'header' ? name : undefined,
+    readsBody: kind === 'body',
     test: (payload, request) => {
-      const value = read(request);
-      if (value === undefined || value === '') return false;
-      return claims.some((path) => equalsText(findClaim(payload, path), value));
+      const whole = read(request);
+      if (whole === undefined) return optional;
+      const value = split === undefined ? whole : partOf(whole, split, part as number);
+      if (value === undefined || value === '' || value === null || isAmbiguous(value)) return false;
+      return claims.some((path) => equals(findClaim(payload, path), value, asText));
     },
   };
+}
+
+function compileSource(text: string, kind: string, name: string): Read | { readonly problem: string } {
+  const read = name === '' ? own(wholeSources, kind) : own(namedSources, kind)?.(name);
+  return (
+    read ?? { problem: `"${text}": bind to path.NAME, query.NAME, header.NAME, host, method or body./json/pointer` }
+  );
 }
 
 function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
-function equalsText(claim: Json | undefined, text: string): boolean {
-  if (Array.isArray(claim)) return claim.some((one) => scalarText(one as Json) === text);
-  return scalarText(claim) === text;
+function isAmbiguous(value: RequestValue): value is typeof ambiguous {
+  return value === ambiguous;
+}
+
+function partOf(value: RequestValue, separator: string, part: number): string | undefined {
+  return typeof value === 'string' ? value.split(separator)[part] : undefined;
+}
+
+function equals(claim: Json | undefined, value: Json, asText: boolean): boolean {
+  if (claim === undefined) return false;
+  if (Array.isArray(claim)) return claim.some((one) => equalsOne(one as Json, value, asText));
+  return equalsOne(claim, value, asText);
+}
+
+function equalsOne(claim: Json, value: Json, asText: boolean): boolean {
+  if (!asText) return scalarText(claim) !== undefined && sameJson(claim, value);
+  const text = scalarText(claim);
+  return text !== undefined && text === scalarText(value);
 }

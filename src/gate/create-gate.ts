@@ -31,7 +31,7 @@ export function createGate({ policy, verdicts, now, newRequestId, onFinish }: Ga
       return requestIdForm.test(id) ? id : newRequestId();
     },
     isReservedName: (name) => policy.reservedNames.has(foldName(name)),
-    decide: (head) => decide(head, { policy, verdicts, nowMs: now() }),
+    decide: (head, body) => decide(head, { policy, verdicts, body, nowMs: now() }),
     refuse: (reason, detail, { head, allowed, status, close } = {}) => {
       const facts: DecisionFacts = allowed?.facts ?? { tenant: undefined, path: pathOf(head?.target) };
       return refuse(allowed?.tenant.errors ?? policy.errors, reason, {

@@ -35,22 +35,35 @@ export interface Allowed {
    * The lane adds only what frames the message on its connection (Transfer-Encoding, Connection, Upgrade, Expect).
    */
   readonly headers: readonly string[];
+  /** Goes upstream in place of the stream that `RequestBody.read` used up; undefined: the body streams. */
+  readonly body?: Uint8Array | undefined;
+  /** Flat list set on the upstream's response; it replaces headers of the same names (but adds to Vary). */
+  readonly responseHeaders: readonly string[];
   readonly facts: DecisionFacts;
 }
 
-/** A complete answer to the client. */
-export interface Refused {
-  readonly kind: 'refused';
-  readonly reason: Reason;
+/** What a lane writes to the client when nothing is forwarded. */
+export interface Answer {
   readonly status: number;
   /** Flat name, value … list: Content-Type, WWW-Authenticate, Retry-After, X-Request-Id; no framing. */
   readonly headers: readonly string[];
   readonly body: string;
   /** True where the connection can't be trusted any further: answer, then close. */
   readonly close: boolean;
-  /** For the log only; never sent to the client. */
-  readonly detail: string;
   readonly facts: DecisionFacts;
 }
 
-export type Decision = Allowed | Refused;
+/** A complete answer to a request that was refused. */
+export interface Refused extends Answer {
+  readonly kind: 'refused';
+  readonly reason: Reason;
+  /** For the log only; never sent to the client. */
+  readonly detail: string;
+}
+
+/** A complete answer to a request that was ours to answer: a CORS preflight. */
+export interface Answered extends Answer {
+  readonly kind: 'answered';
+}
+
+export type Decision = Allowed | Refused | Answered;

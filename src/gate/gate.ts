@@ -3,6 +3,19 @@ import type { Limits, Timeouts } from './policy.ts';
 import type { Reason } from './reasons.ts';
 import type { RequestHead } from './request-head.ts';
 
+/** A request's body, for the few rules that must see it; bodies that no rule reads stream past the gate. */
+export interface RequestBody {
+  /** Reads it all, once. Never rejects. The lane forwards what it read only through `Allowed.body`. */
+  read(maxBytes: number): Promise<BodyRead>;
+}
+
+export type BodyRead =
+  | { readonly kind: 'read'; readonly bytes: Uint8Array }
+  /** More than `maxBytes`, by its Content-Length or by what came; the rest was not read. */
+  | { readonly kind: 'tooLarge' }
+  /** The client left, or broke its own framing. */
+  | { readonly kind: 'broken' };
+
 /** What a lane found when a request was over; every request ends in exactly one of these. */
 export interface Outcome {
   /** Undefined where the bytes never became a request. */
@@ -34,7 +47,7 @@ export interface Gate {
   /** Is this a name that no client may send (trailers included)? Every spelling that folds to one counts. */
   isReservedName(name: string): boolean;
   /** Answers at once when no key must be fetched and no slow crypto run; never throws, never rejects. */
-  decide(head: RequestHead): Decision | Promise<Decision>;
+  decide(head: RequestHead, body: RequestBody): Decision | Promise<Decision>;
   /**
    * The answer for what only the wire can see: a malformed message (`head` undefined), an upstream that is away
    * (`allowed` given: its tenant's error format applies). `detail` goes to the log only.

@@ -1,3 +1,4 @@
+import { readBasic } from './basic.ts';
 import { type ClaimPath, findClaim, scalarText } from './claims.ts';
 import type { PathPattern } from './path.ts';
 import { findQueryParameter } from './query.ts';
@@ -86,12 +87,13 @@ interface Condition {
 }
 
 function conditionsOf(alternative: MatchAlternative): readonly Condition[] {
-  const { host, path, header, query, kid, issuer, tokenHeader, claim } = alternative;
+  const { host, path, header, query, basicUser, kid, issuer, tokenHeader, claim } = alternative;
   const conditions: Condition[] = [];
   if (host !== undefined) conditions.push(hostCondition(host));
   if (path !== undefined) conditions.push(pathCondition(path));
   for (const [name, value] of sorted(header)) conditions.push({ dimension: headerDimension(name), value });
   for (const [name, value] of sorted(query)) conditions.push({ dimension: queryDimension(name), value });
+  if (basicUser !== undefined) conditions.push({ dimension: basicUserDimension, value: basicUser });
   if (kid !== undefined) conditions.push({ dimension: kidDimension, value: kid });
   if (issuer !== undefined) conditions.push({ dimension: issuerDimension, value: issuer });
   for (const [name, value] of sorted(tokenHeader)) conditions.push({ dimension: tokenHeaderDimension(name), value });
@@ -176,6 +178,16 @@ function queryDimension(name: string): Dimension {
     },
   };
 }
+
+const basicUserDimension: Dimension = {
+  subject: 'basicUser',
+  form: 'basicUser',
+  needsToken: false,
+  read: ({ head }) => {
+    const content = readBasic(head);
+    return content.kind === 'credentials' ? content.unverifiedUser : undefined;
+  },
+};
 
 const kidDimension: Dimension = {
   subject: 'kid',

@@ -31,13 +31,19 @@ export function findOverlaps(shapes: readonly ShapeMembers[]): Overlaps {
       const common = commonDimensions(left, right);
       const comparable =
         common.pairs.length === left.shape.dimensions.length || common.pairs.length === right.shape.dimensions.length;
-      if (common.disjoint) continue;
+      if (common.disjoint || excludeEachOther(left, right)) continue;
       const target = comparable ? overlaps : contests;
       const most = comparable ? mostReported - overlaps.length : 1;
       if (most > 0) target.push(...join(left, right, common.pairs, most));
     }
   }
   return { overlaps, contests };
+}
+
+/** Basic credentials and a token in one request are refused whoever they name: no contest worth a warning. */
+function excludeEachOther(left: ShapeMembers, right: ShapeMembers): boolean {
+  const basic = ({ shape }: ShapeMembers) => shape.dimensions.some(({ subject }) => subject === 'basicUser');
+  return (basic(left) && right.shape.needsToken) || (basic(right) && left.shape.needsToken);
 }
 
 interface DimensionPair {

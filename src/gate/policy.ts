@@ -1,6 +1,8 @@
 import type { KeyRing } from '../keys/key-ring.ts';
+import type { BasicCredential } from './basic.ts';
 import type { BindRule } from './bind.ts';
 import type { ClaimCheck } from './claims.ts';
+import type { Cors } from './cors.ts';
 import type { JudgedNames } from './headers.ts';
 import type { IdentityHeader } from './identity-headers.ts';
 import type { TokenLocation } from './locate.ts';
@@ -23,6 +25,8 @@ export interface Policy {
   readonly isTrustedProxy: (peer: string) => boolean;
   /** Error format for refusals before a tenant is recognised. */
   readonly errors: ErrorFormat;
+  /** For preflights and refusals before a tenant is recognised. */
+  readonly cors: Cors | undefined;
   readonly limits: Limits;
   readonly timeouts: Timeouts;
 }
@@ -74,6 +78,9 @@ export interface Tenant {
   readonly forwardToken: 'keep' | 'strip' | undefined;
   readonly normalizePath: boolean;
   readonly errors: ErrorFormat;
+  /** The other way in, for servers. */
+  readonly basic: BasicCredential | undefined;
+  readonly cors: Cors | undefined;
 }
 
 /** The registered claims' checks (RFC 7519 section 4.1); all in seconds as in the token. */

@@ -14,6 +14,8 @@ export interface MatchAlternative {
   readonly path?: PathPattern | undefined;
   readonly header?: Readonly<Record<string, string>> | undefined;
   readonly query?: Readonly<Record<string, string>> | undefined;
+  /** User of HTTP Basic credentials, which then must be the tenant's own. */
+  readonly basicUser?: string | undefined;
   readonly kid?: string | undefined;
   readonly issuer?: string | undefined;
   /** JOSE header members, e.g. `iss`. */
@@ -166,8 +168,10 @@ export function alternativeHolds(
   verified: { readonly header: JsonObject; readonly claims: JsonObject; readonly kid: string | undefined },
 ): boolean {
   if (alternative === undefined) return true;
-  const { kid, issuer, tokenHeader, claim } = alternative;
+  const { basicUser, kid, issuer, tokenHeader, claim } = alternative;
   return (
+    // Recognised by credentials that were then not the ones that were judged.
+    basicUser === undefined &&
     (kid === undefined || verified.kid === kid) &&
     (issuer === undefined || verified.claims.iss === issuer) &&
     Object.entries(tokenHeader ?? {}).every(

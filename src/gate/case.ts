@@ -1,0 +1,112 @@
+import type { VerdictCache } from '../state/verdict-cache.ts';
+import { readBasic } from './basic.ts';
+import type { BindableRequest, BindRule } from './bind.ts';
+import type { ClaimCheck } from './claims.ts';
+import { type Denial, deny } from './denial.ts';
+import type { RequestBody } from './gate.ts';
+import { requestHost } from './host.ts';
+import { type Captures, matchPath, type Target } from './path.ts';
+import type { Access, Policy, Route, Tenant } from './policy.ts';
+import type { MatchAlternative } from './recognise.ts';
+import type { RequestHead } from './request-head.ts';
+import { parseToken } from './token.ts';
+
+/** What a decision may look at beside the request's head; `nowMs` is milliseconds since the epoch. */
+export interface Circumstances {
+  readonly policy: Policy;
+  readonly verdicts: VerdictCache;
+  readonly body: RequestBody;
+  readonly nowMs: number;
+}
+
+/** A request whose tenant and route are known: what all later steps judge. */
+export interface Case {
+  readonly kind: 'case';
+  readonly circumstances: Circumstances;
+  readonly head: RequestHead;
+  readonly target: Target;
+  readonly tenant: Tenant;
+  /** The entry of `match` by which the tenant was recognised; undefined for a tenant that is alone. */
+  readonly alternative: MatchAlternative | undefined;
+  readonly access: Access;
+  readonly claimChecks: readonly ClaimCheck[];
+  readonly binds: readonly BindRule[];
+  readonly request: BindableRequest;
+  readonly normalizePath: boolean;
+}
+
+/** Recognises the request's tenant and finds the route that decides: tenantUnknown, tokenMissing or tokenMalformed. */
+export function findCase(head: RequestHead, target: Target, circumstances: Circumstances): Case | Denial {
+  const { policy, verdicts } = circumstances;
+  const host = requestHost(head);
+  const { segments, query } = target;
+  const recognition = policy.recognise({ head, segments, query, host }, (raw) => {
+    return verdicts.find(raw)?.unverified ?? parseToken(raw, policy.limits.tokenBytes);
+  });
+  switch (recognition.kind) {
+    case 'unknown':
+      return deny('tenantUnknown', 'no tenant matches the request');
+    case 'contested':
+      return deny('tenantUnknown', `several tenants match the request: ${recognition.tenants.slice(0, 5).join(', ')}`);
+    case 'tokenNeeded':
+      return readBasic(head).kind === 'none'
+        ? deny('tokenMissing', 'tenants are recognised by their tokens, and the request carries none')
+        : deny('tenantUnknown', 'no tenant knows the user of these Basic credentials');
+    case 'tokenUnreadable':
+      return deny('tokenMalformed', recognition.detail);
+    case 'recognised':
+      break;
+  }
+  const tenant = policy.tenants.get(recognition.tenant);
+  if (tenant === undefined) return deny('tenantUnknown', 'the recognised tenant is gone');
+  const { alternative } = recognition;
+  const matched = findRoute(tenant.routes, head.method, segments);
+  const route = matched?.route;
+  const ofTenant = alternative?.path === undefined ? undefined : matchPath(alternative.path, segments);
+  const captures = mergeCaptures(ofTenant, matched?.captures);
+  return {
+    kind: 'case',
+    circumstances,
+    head,
+    target,
+    tenant,
+    alternative,
+    access: route?.access ?? tenant.access,
+    claimChecks: joined(tenant.claims, route?.claims),
+    binds: joined(tenant.binds, route?.binds),
+    request: { head, query, host, captures },
+    normalizePath: route?.normalizePath ?? tenant.normalizePath,
+  };
+}
+
+function joined<T>(ofTenant: readonly T[], ofRoute: readonly T[] | undefined): readonly T[] {
+  if (ofRoute === undefined || ofRoute.length === 0) return ofTenant;
+  return ofTenant.length === 0 ? ofRoute : [...ofTenant, ...ofRoute];
+}
+
+function findRoute(
+  routes: readonly Route[],
+  method: string,
+  segments: readonly string[],
+): { readonly route: Route; readonly captures: Captures } | undefined {
+  for (const route of routes) {
+    if (!takesMethod(route, method)) continue;
+    const captures = matchPath(route.path, segments);
+    if (captures !== undefined) return { route, captures };
+  }
+  return undefined;
+}
+
+/** HEAD asks for what GET gives (RFC 9110 section 9.3.2), so a route for GET decides for both. */
+function takesMethod({ methods }: Route, method: string): boolean {
+  return methods === undefined || methods.has(method) || (method === 'HEAD' && methods.has('GET'));
+}
+
+const noCaptures: Captures = new Map();
+
+/** A route's variable wins over one of the same name in `match`. */
+function mergeCaptures(ofTenant: Captures | undefined, ofRoute: Captures | undefined): Captures {
+  if (ofTenant === undefined || ofTenant.size === 0) return ofRoute ?? noCaptures;
+  if (ofRoute === undefined || ofRoute.size === 0) return ofTenant;
+  return new Map([...ofTenant, ...ofRoute]);
+}

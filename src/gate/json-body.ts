@@ -1,0 +1,47 @@
+import { type Denial, deny } from './denial.ts';
+import type { RequestBody } from './gate.ts';
+import { headerValues, type RequestHead } from './request-head.ts';
+import { parseStrictJson } from './strict-json.ts';
+import type { Json } from './token.ts';
+
+export type JsonBody =
+  | { readonly kind: 'json'; readonly value: Json; readonly bytes: Uint8Array }
+  | { readonly kind: 'none' }
+  | Denial;
+
+/** RFC 8259 and RFC 6839 section 3.1; JSON is UTF-8 whatever a charset says, so any other is not believed. */
+const jsonMediaType = /^application\/(?:[a-z0-9!#$&^_.+-]+\+)?json(?:\s*;\s*charset="?utf-8"?)?\s*$/i;
+
+/**
+ * Reads and parses a body that a rule must see: requestRefused with 415 for what does not call itself plain JSON, 413
+ * over `maxBytes`, 400 for what is no JSON or JSON of more than one reading (a member name twice).
+ */
+export async function readJsonBody(head: RequestHead, body: RequestBody, maxBytes: number): Promise<JsonBody> {
+  if (!announcesBody(head)) return { kind: 'none' };
+  const types = headerValues(head, 'content-type');
+  if (types.length !== 1 || !jsonMediaType.test(types[0] as string)) {
+    return deny('requestRefused', 'a rule reads the body, and its Content-Type is not application/json', {
+      status: 415,
+    });
+  }
+  if (headerValues(head, 'content-encoding').some((encoding) => encoding.trim().toLowerCase() !== 'identity')) {
+    return deny('requestRefused', 'a rule reads the body, and it is compressed', { status: 415 });
+  }
+  const read = await body.read(maxBytes);
+  if (read.kind === 'tooLarge') {
+    return deny('requestRefused', `a rule reads the body, and it is over limits.bodyBytes (${maxBytes})`, {
+      status: 413,
+    });
+  }
+  if (read.kind === 'broken') return deny('requestRefused', 'the body broke off');
+  if (read.bytes.length === 0) return { kind: 'none' };
+  const parsed = parseStrictJson(read.bytes);
+  if (parsed.kind === 'problem') return deny('requestRefused', `a rule reads the body: ${parsed.detail}`);
+  return { kind: 'json', value: parsed.value, bytes: read.bytes };
+}
+
+/** RFC 9112 section 6: a request has a body where one of these fields says so. */
+function announcesBody(head: RequestHead): boolean {
+  if (headerValues(head, 'transfer-encoding').length > 0) return true;
+  return headerValues(head, 'content-length').some((length) => length.trim() !== '0');
+}

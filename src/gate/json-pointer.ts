@@ -1,0 +1,31 @@
+import type { Json } from './token.ts';
+
+/** The reference tokens of an RFC 6901 JSON Pointer. */
+export type JsonPointer = readonly string[];
+
+/** Reads "/a/b~1c/0"; "" is the whole document. */
+export function parseJsonPointer(text: string): JsonPointer | { readonly problem: string } {
+  if (text === '') return [];
+  if (!text.startsWith('/')) return { problem: `"${text}": a JSON pointer begins with "/" (RFC 6901)` };
+  if (/~(?![01])/.test(text)) return { problem: `"${text}": "~" is written ~0, and "/" inside a name ~1 (RFC 6901)` };
+  return text
+    .slice(1)
+    .split('/')
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+const arrayIndex = /^(?:0|[1-9]\d{0,8})$/;
+
+/** The value a pointer leads to; undefined where it leads nowhere. */
+export function findByPointer(document: Json, pointer: JsonPointer): Json | undefined {
+  let value: Json | undefined = document;
+  for (const token of pointer) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    if (Array.isArray(value)) {
+      value = arrayIndex.test(token) ? (value as readonly Json[])[Number(token)] : undefined;
+    } else {
+      value = Object.hasOwn(value, token) ? (value as { readonly [name: string]: Json })[token] : undefined;
+    }
+  }
+  return value;
+}

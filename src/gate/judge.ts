@@ -1,0 +1,175 @@
+import { basicMatches, readBasic } from './basic.ts';
+import type { Case } from './case.ts';
+import { checkRegisteredClaims } from './claims.ts';
+import type { DecisionFacts } from './decision.ts';
+import { type Denial, deny } from './denial.ts';
+import { emitIdentityHeaders } from './identity-headers.ts';
+import { readJsonBody } from './json-body.ts';
+import { type LocatedToken, locateToken, locationName, readLocation, type TokenLocation } from './locate.ts';
+import type { Tenant } from './policy.ts';
+import { alternativeHolds } from './recognise.ts';
+import { type JsonObject, parseToken } from './token.ts';
+import { type Verdict, type VerifiedToken, verifySignature } from './verify.ts';
+
+/** What became of a case: who it is, that it may go on without saying so, or why it may not. */
+export type Outcome = Identified | { readonly kind: 'anonymous'; readonly stripped: readonly TokenLocation[] } | Denial;
+
+export interface Identified {
+  readonly kind: 'identified';
+  /** Locations whose content does not travel on. */
+  readonly stripped: readonly TokenLocation[];
+  /** Identity headers, as a flat name, value … list. */
+  readonly identity: readonly string[];
+  /** The body, where a rule had to read it. */
+  readonly body: Uint8Array | undefined;
+}
+
+export interface Judgement {
+  readonly outcome: Outcome;
+  readonly facts: Omit<DecisionFacts, 'tenant' | 'path'>;
+}
+
+type Found = LocatedToken & { readonly kind: 'found' };
+
+function judgement(outcome: Outcome, facts: Judgement['facts'] = {}): Judgement {
+  return { outcome, facts };
+}
+
+/**
+ * Judges a case, cheapest step first: path → token or Basic → signature → registered claims → claims → bindings →
+ * identity headers. A promise only where keys must be fetched, a signature is slow, or a rule reads the body.
+ */
+export function judge(this_: Case): Judgement | Promise<Judgement> {
+  const { head, target, tenant, access } = this_;
+  if (target.oddity !== undefined && !this_.normalizePath) {
+    return judgement(deny('requestRefused', `${target.oddity}: normalizePath would accept it`));
+  }
+  if (access === 'public') return judgement({ kind: 'anonymous', stripped: filledLocations(this_) });
+  const located = locateToken(head, target.query, tenant.locations);
+  if (located.kind === 'ambiguous') return judgement(deny('tokenAmbiguous', located.detail));
+  if (tenant.basic !== undefined) {
+    const byBasic = judgeBasic(this_, located);
+    if (byBasic !== undefined) return byBasic;
+  }
+  if (located.kind === 'found') return judgeToken(this_, located);
+  if (access === 'optional') return judgement({ kind: 'anonymous', stripped: [] });
+  return judgement(deny('tokenMissing', `no token in ${tenant.locations.map(locationName).join(', ')}`));
+}
+
+/** Where no token is judged, none travels on; another scheme's credential in the same header does. */
+export function filledLocations({ head, target, tenant }: Case): readonly TokenLocation[] {
+  return tenant.locations.filter((location) => readLocation(head, target.query, location).kind !== 'empty');
+}
+
+const basicLocation: TokenLocation = { kind: 'header', name: 'authorization', scheme: 'basic' };
+
+/** HTTP Basic (RFC 7617), for a tenant's own servers; undefined where the request does not try it. */
+function judgeBasic(this_: Case, located: LocatedToken): Judgement | undefined {
+  const { head, tenant, alternative } = this_;
+  const content = readBasic(head);
+  if (content.kind === 'none' || tenant.basic === undefined) return undefined;
+  const facts = { tokenSource: locationName(basicLocation) };
+  if (content.kind === 'unreadable') return judgement(deny('tokenMalformed', content.detail), facts);
+  if (located.kind === 'found') {
+    return judgement(
+      deny('tokenAmbiguous', `Basic credentials, and a token in ${locationName(located.location)}`),
+      facts,
+    );
+  }
+  const { unverifiedUser, unverifiedPassword } = content;
+  const expectedUser = alternative?.basicUser ?? unverifiedUser;
+  if (!basicMatches(tenant.basic, unverifiedUser, unverifiedPassword) || expectedUser !== unverifiedUser) {
+    return judgement(deny('tokenMissing', 'the Basic credentials are not those of the tenant'), facts);
+  }
+  const identity = identityHeaders(this_, {}, 'basic');
+  if ('kind' in identity) return judgement(identity, facts);
+  const stripped = tenant.forwardToken === 'keep' ? [] : [basicLocation];
+  return judgement({ kind: 'identified', stripped, identity, body: undefined }, facts);
+}
+
+function judgeToken(this_: Case, located: Found): Judgement | Promise<Judgement> {
+  const { policy, verdicts, nowMs } = this_.circumstances;
+  const raw = located.unverifiedToken;
+  const token = verdicts.find(raw)?.unverified ?? parseToken(raw, policy.limits.tokenBytes);
+  const tokenSource = locationName(located.location);
+  if (token.kind === 'malformed') return judgement(deny('tokenMalformed', token.detail), { tokenSource });
+  const unverifiedFacts = { algorithm: token.algorithm, kid: token.kid, tokenSource };
+  const withVerdict = (verdict: Verdict): Judgement | Promise<Judgement> => {
+    if (verdict.kind === 'rejected') {
+      const { reason, detail, retryAfterS } = verdict;
+      return judgement(deny(reason, detail, { retryAfterS }), unverifiedFacts);
+    }
+    const facts = { ...unverifiedFacts, ...claimFacts(verdict.token), cached: verdict.cached };
+    const outcome = judgeVerified(this_, verdict.token, located);
+    return outcome instanceof Promise ? outcome.then((late) => judgement(late, facts)) : judgement(outcome, facts);
+  };
+  const verdict = verifySignature(token, this_.tenant, verdicts, nowMs);
+  return verdict instanceof Promise ? verdict.then(withVerdict) : withVerdict(verdict);
+}
+
+function claimFacts({ claims }: VerifiedToken): Judgement['facts'] {
+  const { iss, sub } = claims;
+  return { issuer: typeof iss === 'string' ? iss : undefined, subject: typeof sub === 'string' ? sub : undefined };
+}
+
+/** All that is judged on every request, however the signature's verdict was come by. */
+function judgeVerified(this_: Case, token: VerifiedToken, located: Found): Outcome | Promise<Outcome> {
+  const { circumstances, tenant, request } = this_;
+  const { header, claims } = token;
+  const failure = checkRegisteredClaims(header, claims, tenant.checks, circumstances.nowMs / 1000);
+  if (failure !== undefined) return deny(failure.reason, failure.detail);
+  if (!alternativeHolds(this_.alternative, token)) {
+    return deny('claimRefused', 'the verified token is not the one its tenant is recognised by');
+  }
+  const failedCheck = this_.claimChecks.find((check) => !check.test(claims));
+  if (failedCheck !== undefined) return deny('claimRefused', `the config wants ${failedCheck.text}`);
+  const failedBind = this_.binds.find((bind) => !bind.readsBody && !bind.test(claims, request));
+  if (failedBind !== undefined) return deny('bindMismatch', `the config binds ${failedBind.text}`);
+
+  const identify = (body: Uint8Array | undefined): Outcome => {
+    const identity = identityHeaders(this_, claims, 'token', token);
+    return 'kind' in identity ? identity : { kind: 'identified', stripped: stripped(tenant, located), identity, body };
+  };
+  return this_.binds.some((bind) => bind.readsBody) ? bindBody(this_, claims, identify) : identify(undefined);
+}
+
+/** Only a request that passed all else is worth reading a body for. */
+async function bindBody(
+  { circumstances, head, binds, request }: Case,
+  claims: JsonObject,
+  identify: (body: Uint8Array | undefined) => Outcome,
+): Promise<Outcome> {
+  const { policy, body } = circumstances;
+  const read = await readJsonBody(head, body, policy.limits.bodyBytes);
+  if (read.kind === 'denial') return read;
+  const withBody = read.kind === 'json' ? { ...request, body: read.value } : request;
+  const failed = binds.find((bind) => bind.readsBody && !bind.test(claims, withBody));
+  if (failed !== undefined) return deny('bindMismatch', `the config binds ${failed.text}`);
+  return identify(read.kind === 'json' ? read.bytes : undefined);
+}
+
+function identityHeaders(
+  { head, tenant, request }: Case,
+  claims: JsonObject,
+  way: 'token' | 'basic',
+  token?: VerifiedToken,
+): readonly string[] | Denial {
+  const values = { claims, captures: request.captures, requestId: head.id };
+  const emitted = emitIdentityHeaders(tenant.identityHeaders, values);
+  if (emitted.kind === 'refused') return deny('claimRefused', emitted.detail);
+  const headers = [...emitted.headers];
+  if (tenant.basic !== undefined) headers.push(wayHeader, way);
+  if (tenant.payloadHeader !== undefined && token !== undefined) {
+    headers.push(tenant.payloadHeader, token.raw.split('.')[1] as string);
+  }
+  return headers;
+}
+
+/** Tells the upstream of a tenant with two ways in which one was used: `token` or `basic`. Always reserved. */
+export const wayHeader = 'X-Jwt-Auth';
+
+/** By default a query or cookie token stays here, and always a copy that was not the judged one. */
+function stripped({ forwardToken }: Tenant, { location, copies }: Found): readonly TokenLocation[] {
+  const strip = forwardToken === undefined ? location.kind !== 'header' : forwardToken === 'strip';
+  return strip ? [location, ...copies] : copies;
+}
