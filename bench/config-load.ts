@@ -1,0 +1,1 @@
+export async function measureConfigLoads(_counts: readonly number[]): Promise<void> {}
