@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Effort } from './cases/bench-case.ts';
 import { countFreshTokens } from './cases/fresh-tokens.ts';
 import { chooseLoadProgram } from './load/run-load.ts';
 import { describeMachine, planCores } from './machine.ts';
@@ -14,7 +13,7 @@ import { describeJwtgate, describeJwtgateCommand } from './targets/jwtgate.ts';
 import { nginx } from './targets/nginx.ts';
 import { httpProxyJose, httpxyJose } from './targets/node-peer.ts';
 import type { Bench } from './targets/target.ts';
-import { type Algorithm, algorithms, type Credentials, mintCredentials } from './tokens.ts';
+import { mintAll } from './tokens.ts';
 import { startUpstream } from './upstream.ts';
 
 /** `npm run bench`: jwtgate beside the plain alternatives, on this machine, in one run. See docs/benchmarks.md. */
@@ -40,7 +39,7 @@ async function run(options: BenchOptions): Promise<void> {
   say(cores === undefined ? 'no pinning: taskset is missing or there is one core' : formatCores(cores));
   say(`load by ${chooseLoadProgram()}; jwtgate is ${describeJwtgateCommand()}\nminting tokens …`);
 
-  const credentials = await mintAll(options.effort, directory);
+  const credentials = await mintAll(countFreshTokens(options.effort), directory);
   const upstream = await startUpstream(directory, cores?.upstream);
   const bench: Bench = { directory, cores, upstreamPort: upstream.port, credentials };
   say(`upstream: ${upstream.program}, 1 KiB answers. Targets:`);
@@ -60,12 +59,4 @@ async function run(options: BenchOptions): Promise<void> {
 
 function formatCores({ proxy, upstream, load }: NonNullable<ReturnType<typeof planCores>>): string {
   return `pinned: proxy on core ${proxy}, upstream on ${upstream}, load on ${load}`;
-}
-
-async function mintAll(effort: Effort, directory: string): Promise<Record<Algorithm, Credentials>> {
-  const entries: [Algorithm, Credentials][] = [];
-  for (const algorithm of algorithms) {
-    entries.push([algorithm, await mintCredentials(algorithm, countFreshTokens(algorithm, effort), directory)]);
-  }
-  return Object.fromEntries(entries) as Record<Algorithm, Credentials>;
 }

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { defaultLocations } from '../src/gate/locate.ts';
 import { compilePathPattern } from '../src/gate/path.ts';
 import {
   compileRecognition,
@@ -7,7 +8,6 @@ import {
   type RecognisableRequest,
   type TenantMatch,
 } from '../src/gate/recognise.ts';
-import { defaultLocations } from '../src/gate/locate.ts';
 import type { UnverifiedToken } from '../src/gate/token.ts';
 import { measureConfigLoads } from './config-load.ts';
 import { formatTable } from './report.ts';

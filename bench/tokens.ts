@@ -29,11 +29,7 @@ const nineYearsS = 9 * 365 * 86_400;
 const mintAtOnce = 500;
 
 /** Makes keys in memory, writes the verifying half and `cachedTokens + freshTokens` distinct tokens to `directory`. */
-export async function mintCredentials(
-  algorithm: Algorithm,
-  freshTokens: number,
-  directory: string,
-): Promise<Credentials> {
+async function mintCredentials(algorithm: Algorithm, freshTokens: number, directory: string): Promise<Credentials> {
   const name = algorithm.toLowerCase();
   const keyFile = join(directory, `${name}.key`);
   const secret = algorithm === 'HS256' ? randomBytes(24).toString('hex') : undefined;
@@ -50,6 +46,18 @@ export async function mintCredentials(
   const poolFile = join(directory, `${name}.tokens`);
   writeFileSync(poolFile, `${tokens.join('\n')}\n`);
   return { algorithm, secret, keyFile, poolFile, poolSize, expired: await mint(algorithm, signingKey, 0, -3600) };
+}
+
+/** Credentials for every algorithm, each with its number of fresh tokens. */
+export async function mintAll(
+  freshTokens: Readonly<Record<Algorithm, number>>,
+  directory: string,
+): Promise<Record<Algorithm, Credentials>> {
+  const entries: [Algorithm, Credentials][] = [];
+  for (const algorithm of algorithms) {
+    entries.push([algorithm, await mintCredentials(algorithm, freshTokens[algorithm], directory)]);
+  }
+  return Object.fromEntries(entries) as Record<Algorithm, Credentials>;
 }
 
 async function makeKeyPair(algorithm: Algorithm, publicKeyFile: string): Promise<CryptoKey> {

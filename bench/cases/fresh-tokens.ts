@@ -1,6 +1,6 @@
 import { measureLoad } from '../measure-load.ts';
 import { pathFor } from '../targets/target.ts';
-import { type Algorithm, cachedTokens } from '../tokens.ts';
+import { type Algorithm, algorithms, cachedTokens } from '../tokens.ts';
 import { type BenchCase, connections, type Effort, type Goal, loadColumns } from './bench-case.ts';
 
 /** Enough for about a second of the fastest target. */
@@ -8,8 +8,9 @@ const measuredTokens: Partial<Record<Algorithm, number>> = { HS256: 40_000, RS25
 const warmShare = 0.2;
 
 /** Tokens of the pool beyond the cached ones: each round starts new processes, so the rounds share them. */
-export function countFreshTokens(algorithm: Algorithm, effort: Effort): number {
-  return countWarm(algorithm, effort) + countMeasured(algorithm, effort);
+export function countFreshTokens(effort: Effort): Record<Algorithm, number> {
+  const counts = algorithms.map((name) => [name, countWarm(name, effort) + countMeasured(name, effort)] as const);
+  return Object.fromEntries(counts) as Record<Algorithm, number>;
 }
 
 function countMeasured(algorithm: Algorithm, effort: Effort): number {

@@ -48,7 +48,10 @@ async function startNginxProxy(bench: Bench): Promise<RunningTarget> {
   };
 }
 
-/** One worker, connections kept for good, logs off; `servers` is the text inside `http {}`. */
+/**
+ * One process (a worker would outlive a master that is killed), connections kept for good, logs off; `servers` is the
+ * text inside `http {}`.
+ */
 export function startNginx(
   name: string,
   servers: string,
@@ -60,7 +63,7 @@ export function startNginx(
   writeFileSync(
     configFile,
     // Workers of a nginx started by root drop to a user that may not read our scratch directory.
-    `${process.getuid?.() === 0 ? 'user root; ' : ''}daemon off; worker_processes 1; pid ${join(directory, `${name}.pid`)};
+    `${process.getuid?.() === 0 ? 'user root; ' : ''}daemon off; master_process off; pid ${join(directory, `${name}.pid`)};
 error_log ${join(directory, `${name}.err`)} warn;
 worker_rlimit_nofile 20000;
 events { worker_connections 19000; }
