@@ -16,6 +16,8 @@ export interface ClientConnection {
   /** Nothing that arrives from now on is a request: what follows can't be told apart for certain, or nobody waits for it. */
   distrust(): void;
   readonly distrusted: boolean;
+  /** True where the answer under way is the connection's last: it says `Connection: close`. */
+  readonly closing: boolean;
 }
 
 /**
@@ -50,6 +52,9 @@ export function createClientConnection(socket: Socket): ClientConnection {
     },
     get distrusted() {
       return distrusted;
+    },
+    get closing() {
+      return distrusted && waiting.length === 0;
     },
     enqueue(start, last) {
       if (distrusted) return;

@@ -47,7 +47,7 @@ export interface ExchangeInput {
 const discardBytes = 64 * 1024;
 
 export interface DecidableExchange extends Exchange {
-  /** What is reported at the end; set before anything is sent. */
+  /** What is reported at the end; a later refusal replaces it. */
   decide(decision: Decision): void;
 }
 
@@ -134,7 +134,9 @@ export function createExchange(input: ExchangeInput): DecidableExchange {
         return;
       }
       watch.stop();
-      const close = refused.close || connection.distrusted || bodyIsInTheWay();
+      // What the client is told is what is reported, also where the gate had allowed and the upstream failed.
+      decision = refused;
+      const close = refused.close || connection.closing || bodyIsInTheWay();
       if (close) connection.distrust();
       status = writeRefusal(response, refused, close);
       responseBytes += Buffer.byteLength(refused.body);

@@ -15,6 +15,8 @@ export interface FrontDoor {
   readonly address: ListenAddress;
   /** Requests under way, WebSockets included. */
   readonly activeExchanges: number;
+  /** Client connections, idle ones included. */
+  readonly openConnections: number;
   /**
    * Stops accepting, ends idle connections, answers what is under way with `Connection: close`, and cuts what is left
    * after `drainMs`. Resolves when the last connection is gone. A second call stops now.
@@ -47,6 +49,9 @@ export async function createFrontDoor({ listen, gate }: FrontDoorOptions): Promi
     address: boundAddress(server, listen),
     get activeExchanges() {
       return lane.activeExchanges;
+    },
+    get openConnections() {
+      return sockets.size;
     },
     close({ drainMs }) {
       if (closing !== undefined) {

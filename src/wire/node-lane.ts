@@ -100,6 +100,11 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
   server.on('connect', (_request, stream) => refuseUnparsed(stream as Socket, 501, 'method CONNECT'));
 
   server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
+    // It ended its side within a body: nobody is there to be told.
+    if (error.code === 'HPE_INVALID_EOF_STATE') {
+      stream.destroy();
+      return;
+    }
     refuseUnparsed(stream as Socket, statusByParserCode[error.code ?? ''] ?? 400, error.code ?? error.message);
   });
 

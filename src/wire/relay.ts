@@ -1,4 +1,4 @@
-import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
+import type { Agent, ClientRequest, IncomingMessage, OutgoingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Allowed } from '../gate/decision.ts';
 import type { Reason } from '../gate/reasons.ts';
@@ -53,6 +53,7 @@ export function relay(input: RelayInput): void {
   let receivedBefore = 0;
   let retried = false;
   let settled = false;
+  let upstreamDone = false;
   let interimAnswers = 0;
 
   const fail = (reason: Extract<Reason, 'upstreamUnreachable' | 'upstreamTimeout'>, detail: string) => {
@@ -97,7 +98,8 @@ export function relay(input: RelayInput): void {
     upstreamRequest.on('information', onInterim);
     upstreamRequest.once('response', onAnswer);
     upstreamRequest.once('finish', onSent);
-    if (handshake !== undefined) upstreamRequest.once('upgrade', onSwitch);
+    // Without a listener Node drops the connection and tells nobody.
+    upstreamRequest.once('upgrade', onSwitch);
     if (reusedConnection) send();
     else socket.once(allowed.upstream.scheme === 'https' ? 'secureConnect' : 'connect', send);
   };
@@ -132,6 +134,7 @@ export function relay(input: RelayInput): void {
       if (trailers.length > 0) upstreamRequest.addTrailers(trailers);
       upstreamRequest.end();
     });
+    sendHeadSoon(upstreamRequest, request);
     // An upstream that answers without reading on: what the client still sends is read into nothing.
     upstreamRequest.once('close', () => {
       request.unpipe(upstreamRequest);
@@ -174,7 +177,7 @@ export function relay(input: RelayInput): void {
   const onAnswer = (answer: IncomingMessage) => {
     if (settled || exchange.over) return;
     const statusCode = answer.statusCode as number;
-    const close = exchange.connection.distrusted || (input.expectsContinue && !request.complete);
+    const close = exchange.connection.closing || (input.expectsContinue && !request.complete);
     try {
       const context = { method: head.method, clientVersion: head.httpVersion, close };
       const list = responseFields(
@@ -208,31 +211,46 @@ export function relay(input: RelayInput): void {
     response.on('drain', watch.refresh);
     answer.pipe(response, { end: false });
     answer.once('end', () => {
+      upstreamDone = sent?.writableFinished === true;
       if (response.chunkedEncoding) response.addTrailers(responseTrailers(answer.rawTrailers));
       response.end();
     });
-    // A body that lets wait for itself (SSE, long polling) must not hold back the head.
-    setImmediate(() => {
-      if (!response.writableEnded && !response.destroyed) response.write(nothing);
-    });
+    sendHeadSoon(response, answer);
   };
 
   const onSwitch = (answer: IncomingMessage, upstreamSocket: Socket, upstreamHead: Buffer) => {
-    if (settled || exchange.over || handshake === undefined) {
-      upstreamSocket.destroy();
+    upstreamSocket.on('error', () => undefined);
+    const isOver = settled || exchange.over;
+    if (!isOver && handshake !== undefined && answer.headers.upgrade?.toLowerCase() === 'websocket') {
+      settled = true;
+      switchProtocols({ exchange, handshake, answer, upstreamSocket, upstreamHead, idleMs: timeouts.idleMs });
       return;
     }
-    settled = true;
-    if (!switchProtocols({ exchange, handshake, answer, upstreamSocket, upstreamHead, idleMs: timeouts.idleMs })) {
-      settled = false;
-      fail('upstreamUnreachable', 'the upstream switched to a protocol that was not asked for');
-    }
+    upstreamSocket.destroy();
+    fail('upstreamUnreachable', 'the upstream switched to a protocol that was not asked for');
   };
 
+  // Whatever ends the answer early ends the upstream request with it: a refusal in mid-upload, a client that left.
+  response.once('close', () => {
+    if (!upstreamDone) giveUp.abort();
+  });
   attempt(handshake === undefined ? pool.agent : pool.freshAgent);
 }
 
-/** Writing it sends a head that is still held back; a flush would write the head as UTF-8. */
+/**
+ * Node holds a head back until the body begins. One that lets wait for itself (a slow upload, SSE, long polling) must
+ * not hold back the head; one that is there goes out with it in one piece. Flushing would write the head as UTF-8.
+ */
+function sendHeadSoon(message: OutgoingMessage, body: IncomingMessage): void {
+  let begun = false;
+  body.once('data', () => {
+    begun = true;
+  });
+  setImmediate(() => {
+    if (!begun && !message.writableEnded && !message.destroyed) message.write(nothing);
+  });
+}
+
 const nothing = Buffer.alloc(0);
 
 function resetConnection(socket: Socket): void {

@@ -47,18 +47,9 @@ export interface SwitchInput {
   readonly idleMs: number;
 }
 
-/**
- * Relays the upstream's 101 and joins the two sockets. False, with the upstream's socket destroyed, where it switched
- * to anything but WebSocket: the client has been told nothing yet.
- */
-export function switchProtocols(input: SwitchInput): boolean {
+/** Relays the upstream's 101 and joins the two sockets, both of which have their error handlers. */
+export function switchProtocols(input: SwitchInput): void {
   const { exchange, handshake, answer, upstreamSocket } = input;
-  // First of all (M6).
-  upstreamSocket.on('error', () => undefined);
-  if (answer.headers.upgrade?.toLowerCase() !== 'websocket') {
-    upstreamSocket.destroy();
-    return false;
-  }
   const { socket } = handshake;
   const end = exchange.takeOver(() => {
     upstreamSocket.destroy();
@@ -68,7 +59,6 @@ export function switchProtocols(input: SwitchInput): boolean {
   exchange.markAnswered(101);
   socket.write(switchingHead(answer), 'latin1');
   joinSockets(input, end);
-  return true;
 }
 
 function switchingHead({ httpVersion, rawHeaders }: IncomingMessage): string {
