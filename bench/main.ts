@@ -6,6 +6,7 @@ import { chooseLoadProgram } from './load/run-load.ts';
 import { describeMachine, planCores } from './machine.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
 import { endChildrenOnExit } from './processes.ts';
+import { measureRecognition } from './recognition.ts';
 import { formatCase, formatMachine } from './report.ts';
 import { chooseTargets, runRounds } from './run-rounds.ts';
 import { haproxy, haproxyClaims } from './targets/haproxy.ts';
@@ -36,10 +37,11 @@ async function run(options: BenchOptions): Promise<void> {
   const machine = describeMachine();
   const cores = planCores();
   say(formatMachine(machine));
+  if (options.cases.length === 0) return measureRecognition();
   say(cores === undefined ? 'no pinning: taskset is missing or there is one core' : formatCores(cores));
   say(`load by ${chooseLoadProgram()}; jwtgate is ${describeJwtgateCommand()}\nminting tokens …`);
 
-  const credentials = await mintAll(countFreshTokens(options.effort), directory);
+  const credentials = await mintAll(countFreshTokens(options.effort, options.cases), directory);
   const upstream = await startUpstream(directory, cores?.upstream);
   const bench: Bench = { directory, cores, upstreamPort: upstream.port, credentials };
   say(`upstream: ${upstream.program}, 1 KiB answers. Targets:`);
@@ -51,6 +53,7 @@ async function run(options: BenchOptions): Promise<void> {
   const results = await runRounds(targets, options, bench, say);
   await upstream.stop();
   for (const benchCase of options.cases) say(formatCase(benchCase, results));
+  if (options.recognition) await measureRecognition();
   if (options.jsonFile !== undefined) {
     writeFileSync(options.jsonFile, `${JSON.stringify({ machine, options, results }, undefined, 2)}\n`);
   }

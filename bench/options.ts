@@ -10,10 +10,14 @@ export interface BenchOptions {
   readonly effort: Effort;
   readonly jsonFile: string | undefined;
   readonly extraTenants: number;
+  /** Also measure recognition.ts, which needs no sockets. */
+  readonly recognition: boolean;
 }
 
+const recognitionName = 'recognition';
+
 export const usage = `npm run bench -- [options]
-  --only NAME     only cases whose name begins so; may be repeated. Names: ${allCases.map((one) => one.name).join(' ')}
+  --only NAME     only cases whose name begins so; may be repeated. Names: ${[...allCases.map((one) => one.name), recognitionName].join(' ')}
   --target NAME   only these targets; may be repeated. Names: ${targetNames.join(' ')}
   --rounds N      how often everything is measured (default 3)
   --quick         shorter measurements: a minute or three instead of ten
@@ -42,17 +46,19 @@ export function parseOptions(argv: readonly string[]): BenchOptions | string {
   }
   if (values.help === true) return usage;
   const only = values.only ?? [];
-  const cases = allCases.filter((one) => only.length === 0 || only.some((name) => one.name.startsWith(name)));
+  const isWanted = (name: string) => only.length === 0 || only.some((start) => name.startsWith(start));
+  const cases = allCases.filter(({ name }) => isWanted(name));
+  const recognition = isWanted(recognitionName);
   const targets = targetNames.filter((name) => values.target?.includes(name) ?? true);
   const rounds = Number(values.rounds ?? 3);
   const extraTenants = Number(values.tenants ?? 0);
-  if (cases.length === 0 || targets.length === 0) return `Nothing has this name.\n\n${usage}`;
+  if ((cases.length === 0 && !recognition) || targets.length === 0) return `Nothing has this name.\n\n${usage}`;
   if (!Number.isInteger(rounds) || rounds < 1 || !Number.isInteger(extraTenants)) return usage;
   const effort = {
     ...(values.quick === true ? quick : normal),
     ...(values.long === true && { longRequests: 5_000_000 }),
   };
-  return { cases, targets, rounds, effort, jsonFile: values.json, extraTenants };
+  return { cases, targets, rounds, effort, jsonFile: values.json, extraTenants, recognition };
 }
 
 function parse(argv: readonly string[]) {

@@ -49,18 +49,21 @@ interface Subject {
   readonly nsPerCall: number[];
 }
 
-const subjects = ways.flatMap((way) => tenantCounts.map((tenants) => prepare(way, tenants)));
-for (let pass = 0; pass <= passes; pass += 1) {
-  for (const subject of subjects) {
-    const begin = process.hrtime.bigint();
-    subject.run();
-    const ns = Number(process.hrtime.bigint() - begin) / callsPerPass;
-    // The first pass is the compiler's.
-    if (pass > 0) subject.nsPerCall.push(ns);
+/** Prints the cost of a choice, and of loading a config, for each number of tenants. */
+export async function measureRecognition(): Promise<void> {
+  const subjects = ways.flatMap((way) => tenantCounts.map((tenants) => prepare(way, tenants)));
+  for (let pass = 0; pass <= passes; pass += 1) {
+    for (const subject of subjects) {
+      const begin = process.hrtime.bigint();
+      subject.run();
+      const ns = Number(process.hrtime.bigint() - begin) / callsPerPass;
+      // The first pass is the compiler's.
+      if (pass > 0) subject.nsPerCall.push(ns);
+    }
   }
+  print(subjects);
+  await measureConfigLoads(tenantCounts);
 }
-printRecognition();
-await measureConfigLoads(tenantCounts);
 
 function prepare(way: WayToMatch, tenants: number): Subject {
   const matches = Array.from({ length: tenants }, (_, i): TenantMatch => {
@@ -119,7 +122,7 @@ function tokenOf(tenant: number): UnverifiedToken {
   };
 }
 
-function printRecognition(): void {
+function print(subjects: readonly Subject[]): void {
   const rows = subjects.map(({ way, tenants, compileMs, bytesPerTenant, nsPerCall }) => {
     const spread = summarise(nsPerCall) ?? { median: 0, min: 0, max: 0 };
     return [
@@ -133,3 +136,5 @@ function printRecognition(): void {
   const head = ['matched by', 'tenants', 'ns/request', 'compile ms', 'bytes/tenant'];
   process.stdout.write(`\n## recognition: choosing a tenant\n${formatTable([head, ...rows])}\n`);
 }
+
+if (import.meta.main) await measureRecognition();

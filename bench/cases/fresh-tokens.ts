@@ -7,10 +7,20 @@ import { type BenchCase, connections, type Effort, type Goal, loadColumns } from
 const measuredTokens: Partial<Record<Algorithm, number>> = { HS256: 40_000, RS256: 20_000, ES256: 16_000 };
 const warmShare = 0.2;
 
-/** Tokens of the pool beyond the cached ones: each round starts new processes, so the rounds share them. */
-export function countFreshTokens(effort: Effort): Record<Algorithm, number> {
-  const counts = algorithms.map((name) => [name, countWarm(name, effort) + countMeasured(name, effort)] as const);
+/**
+ * Tokens of each pool beyond the cached ones, as far as these cases need any: each round starts new processes, so the
+ * rounds share them.
+ */
+export function countFreshTokens(effort: Effort, cases: readonly BenchCase[]): Record<Algorithm, number> {
+  const counts = algorithms.map((name): [Algorithm, number] => {
+    const isNeeded = cases.some((benchCase) => benchCase.name === caseName(name));
+    return [name, isNeeded ? countWarm(name, effort) + countMeasured(name, effort) : 0];
+  });
   return Object.fromEntries(counts) as Record<Algorithm, number>;
+}
+
+function caseName(algorithm: Algorithm): string {
+  return `new-${algorithm.toLowerCase()}`;
 }
 
 function countMeasured(algorithm: Algorithm, effort: Effort): number {
@@ -25,7 +35,7 @@ const mostMs = 20_000;
 
 /** GET where no token comes twice: every request pays for its signature, and no cache can hide it. */
 export const freshTokenCases: readonly BenchCase[] = (['HS256', 'RS256', 'ES256'] as const).map((algorithm) => {
-  const name = `new-${algorithm.toLowerCase()}`;
+  const name = caseName(algorithm);
   const goal: Goal = { metric: 'cpuUs', bound: 'at most', limit: 1, relativeTo: { case: name, target: 'haproxy' } };
   return {
     name,
