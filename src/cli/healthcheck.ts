@@ -1,4 +1,9 @@
 import { type RequestOptions, request } from 'node:http';
+import { diskDeps } from '../config/deps.ts';
+import { createReport } from '../config/finding.ts';
+import { readModel } from '../config/model.ts';
+import { createPlaces } from '../config/places.ts';
+import { findConfigPath, noConfigText } from './config-path.ts';
 import { exitCodes } from './exit-codes.ts';
 
 export interface HealthcheckOptions {
@@ -17,11 +22,8 @@ export async function healthcheck(options: HealthcheckOptions): Promise<number> 
     return exitCodes.usage;
   }
   const path = options.live ? '/livez' : '/readyz';
-  const where = options.url === undefined ? undefined : targetOfUrl(options.url, path);
-  if (where === undefined) {
-    process.stderr.write('jwtgate: --url must be an http:// URL\n');
-    return exitCodes.usage;
-  }
+  const where = options.url === undefined ? await targetOfConfig(options.config, path) : targetOfUrl(options.url, path);
+  if (typeof where === 'number') return where;
   const answer = await ask(where, timeoutMs);
   if (answer.kind === 'none') {
     process.stderr.write(`jwtgate: no answer: ${answer.why}\n`);
@@ -31,10 +33,39 @@ export async function healthcheck(options: HealthcheckOptions): Promise<number> 
   return answer.status === 200 ? exitCodes.ok : exitCodes.no;
 }
 
-function targetOfUrl(text: string, path: string): RequestOptions | undefined {
-  if (!URL.canParse(text)) return undefined;
-  const url = new URL(text);
-  if (url.protocol !== 'http:') return undefined;
+/** Where to ask, or the exit code where that can't be told. */
+async function targetOfConfig(flag: string | undefined, path: string): Promise<RequestOptions | number> {
+  const configPath = findConfigPath(flag, process.env);
+  if (configPath === undefined) {
+    process.stderr.write(noConfigText);
+    return exitCodes.config;
+  }
+  const { model } = await readModel(configPath, {
+    deps: diskDeps(process.env),
+    places: createPlaces(),
+    report: createReport(),
+  });
+  const ops = model?.globals.config.ops;
+  if (ops === undefined) {
+    process.stderr.write(`jwtgate: ${configPath} has problems; jwtgate validate lists them\n`);
+    return exitCodes.config;
+  }
+  if (ops === 'off') {
+    process.stderr.write('jwtgate: the config says `ops: off`: there is nothing to ask\n');
+    return exitCodes.usage;
+  }
+  if (ops.kind === 'unix') return { socketPath: ops.path, path };
+  // Every interface is listened on: loopback is one of them.
+  const host = ['', '0.0.0.0', '::'].includes(ops.host) ? 'localhost' : ops.host;
+  return { host, port: ops.port, path };
+}
+
+function targetOfUrl(text: string, path: string): RequestOptions | number {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'http:') {
+    process.stderr.write('jwtgate: --url must be an http:// URL\n');
+    return exitCodes.usage;
+  }
   // Brackets belong to the URL, not to the address.
   const host = url.hostname.replace(/^\[|\]$/g, '');
   return { host, port: url.port || 80, path: url.pathname === '/' ? path : url.pathname };

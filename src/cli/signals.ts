@@ -23,11 +23,6 @@ export function holdSignals(): HeldSignals {
   let reloadAsked = false;
   let stopAsked: StopSignal | undefined;
 
-  process.on('SIGHUP', () => {
-    if (handlers === undefined) reloadAsked = true;
-    else handlers.reload();
-  });
-  process.on('SIGUSR2', () => handlers?.toggleDebug());
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (stopAsked !== undefined) process.exit(128 + constants.signals[signal]);
@@ -35,6 +30,11 @@ export function holdSignals(): HeldSignals {
       handlers?.stop(signal);
     });
   }
+  process.on('SIGUSR2', () => handlers?.toggleDebug());
+  process.on('SIGHUP', () => {
+    if (handlers === undefined) reloadAsked = true;
+    else handlers.reload();
+  });
 
   return {
     handle(given) {

@@ -3,13 +3,17 @@ import { reasons } from '../gate/reasons.ts';
 import type { LogFormat } from './log.ts';
 import { printableText, quoteJson, quotePlain } from './printable.ts';
 
-/** What one request was told, in one word. `report`: let through by `mode: report` although a check failed. */
-export type DecisionWord = 'allow' | 'deny' | 'report';
+/**
+ * What became of one request, in one word. `report`: let through by `mode: report` although a check failed; `answer`:
+ * neither forwarded nor refused, but answered here (a CORS preflight).
+ */
+export type DecisionWord = 'allow' | 'deny' | 'report' | 'answer';
 
 /** The word for an outcome's decision, the same in the access log and the metrics. */
 export function decisionWord(outcome: Outcome): DecisionWord {
-  if (outcome.decision.kind === 'refused') return 'deny';
-  return outcome.decision.facts.wouldRefuse === undefined ? 'allow' : 'report';
+  const { kind, facts } = outcome.decision;
+  if (kind === 'allowed') return facts.wouldRefuse === undefined ? 'allow' : 'report';
+  return kind === 'refused' ? 'deny' : 'answer';
 }
 
 /**

@@ -46,14 +46,11 @@ export function createLineWriter(stream: Writable, options: LineWriterOptions = 
       gathered = '';
       gatheredLines = 0;
     }
-    if (gathered.length >= gatherChars || (whenIdle && gathered !== '')) flush();
-    else if (gathered !== '') startTimer();
-    else whenIdle?.();
+    if (gathered === '') whenIdle?.();
+    else if (gathered.length >= gatherChars || timer === undefined) flush();
   }
 
   function flush(): void {
-    clearTimeout(timer);
-    timer = undefined;
     if (inFlightChars > 0 || gathered === '') return;
     const chunk = gathered;
     inFlightChars = chunk.length;
@@ -66,8 +63,15 @@ export function createLineWriter(stream: Writable, options: LineWriterOptions = 
     });
   }
 
-  function startTimer(): void {
-    timer ??= setTimeout(flush, gatherMs);
+  /** The first line after a pause goes out at once; those that follow within `gatherMs` go together. */
+  function flushSoon(): void {
+    if (timer !== undefined || inFlightChars > 0) return;
+    flush();
+    timer = setTimeout(() => {
+      timer = undefined;
+      flush();
+    }, gatherMs);
+    timer.unref();
   }
 
   return {
@@ -79,8 +83,8 @@ export function createLineWriter(stream: Writable, options: LineWriterOptions = 
       gathered += line;
       gathered += '\n';
       gatheredLines++;
-      if (gathered.length >= gatherChars && inFlightChars === 0) flush();
-      else if (timer === undefined && inFlightChars === 0) startTimer();
+      if (gathered.length >= gatherChars) flush();
+      else flushSoon();
     },
     get droppedLines() {
       return droppedLines;
@@ -94,6 +98,8 @@ export function createLineWriter(stream: Writable, options: LineWriterOptions = 
           clearTimeout(deadline);
           resolve();
         };
+        clearTimeout(timer);
+        timer = undefined;
         flush();
       });
     },

@@ -1,13 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { reasonNames } from '../gate/reasons.ts';
+import type { KeySourceState, KeySourceStatus } from '../keys/key-source-status.ts';
 import { family, histogramFamily, type Sample } from './exposition.ts';
+import type { ReloadReport } from './reload-report.ts';
 import type { TenantCounts, Traffic } from './traffic.ts';
 
 /** What a scrape reads. Everything is looked up when it is asked for: nothing here costs a request anything. */
 export interface MetricSources {
   readonly traffic: Traffic;
   readonly build: { readonly version: string; readonly commit: string; readonly runtime: string };
-  readonly reloads: ReloadCounts;
+  readonly reloads: Pick<
+    ReloadReport,
+    'succeeded' | 'failed' | 'unchanged' | 'lastSucceeded' | 'lastSuccessMs' | 'needsRestart'
+  >;
   readonly startedAtMs: number;
   activeRequests(): number;
   /** Of the config being served. */
@@ -15,26 +20,6 @@ export interface MetricSources {
   verdictCache(): { readonly entries: number; readonly bytes: number } | undefined;
   keySources(): readonly KeySourceStatus[];
   droppedLogLines(): number;
-}
-
-export interface ReloadCounts {
-  succeeded: number;
-  failed: number;
-  unchanged: number;
-  lastSucceeded: boolean;
-  lastSuccessMs: number;
-  /** Settings that a reload asked for and only a restart can bring. */
-  needsRestart: readonly string[];
-}
-
-/** A remote or file source of keys, as its owner reports it. */
-export interface KeySourceStatus {
-  /** Its URL or path, without credentials or query. */
-  readonly source: string;
-  readonly keys: number;
-  readonly lastSuccessMs: number | undefined;
-  readonly fetchesSucceeded: number;
-  readonly fetchesFailed: number;
 }
 
 /** The whole answer to a scrape. */
@@ -56,7 +41,7 @@ function requestFamilies({ traffic, activeRequests }: MetricSources): string[] {
     family(
       'jwtgate_requests_total',
       'counter',
-      'Finished requests by tenant, decision (allow, deny, report) and reason. Tenant _unknown: none was recognised; _other: beyond the first 1000.',
+      'Finished requests by tenant, decision (allow, deny, report, answer) and reason. Tenant _unknown: none was recognised; _other: beyond the first 1000.',
       requests,
     ),
     histogramFamily(
@@ -136,32 +121,62 @@ function stateFamilies(sources: MetricSources): string[] {
 }
 
 function keyFamilies({ keySources }: MetricSources): string[] {
-  const sources = keySources();
-  const each = (value: (status: KeySourceStatus) => number): Sample[] =>
-    sources.map((status) => [{ source: status.source }, value(status)]);
+  const sources = [...Map.groupBy(keySources(), (status) => status.url)];
+  // Tenants may ask for one URL in different ways: the worst of them is shown.
+  const worst = (value: (status: KeySourceStatus) => number, pick: (...values: number[]) => number): Sample[] =>
+    sources.map(([source, statuses]) => [{ source }, pick(...statuses.map(value))]);
   return [
     family(
       'jwtgate_jwks_keys',
       'gauge',
       'Usable keys of a key source.',
-      each((status) => status.keys),
+      worst((status) => status.keys.length, Math.min),
+    ),
+    family(
+      'jwtgate_jwks_keys_skipped',
+      'gauge',
+      'Keys of a key source that cannot be used.',
+      worst((status) => status.skipped.length, Math.max),
+    ),
+    family(
+      'jwtgate_jwks_state',
+      'gauge',
+      'Whether a key source is waiting for its first answer, fresh, stale (used past its time) or absent.',
+      sources.flatMap(([source, statuses]) =>
+        keySourceStates.map(
+          (state): Sample => [{ source, state }, statuses.some((status) => status.state === state) ? 1 : 0],
+        ),
+      ),
     ),
     family(
       'jwtgate_jwks_last_success_timestamp_seconds',
       'gauge',
       'When a key source was last fetched; 0: never.',
-      each((status) => (status.lastSuccessMs ?? 0) / 1000),
+      worst((status) => (status.lastSuccessMs ?? 0) / 1000, Math.min),
+    ),
+    family(
+      'jwtgate_jwks_consecutive_failures',
+      'gauge',
+      'Failed fetches of a key source since its last success.',
+      worst((status) => status.failures, Math.max),
     ),
     family(
       'jwtgate_jwks_fetches_total',
       'counter',
-      'Fetches of a key source.',
-      sources.flatMap(({ source, fetchesSucceeded, fetchesFailed }): Sample[] => [
-        [{ source, result: 'succeeded' }, fetchesSucceeded],
-        [{ source, result: 'failed' }, fetchesFailed],
-      ]),
+      'Fetches of a key source by result.',
+      sources.flatMap(([source, statuses]) => fetchCounts(source, statuses)),
     ),
   ];
+}
+
+const keySourceStates = ['waiting', 'fresh', 'stale', 'absent'] as const satisfies readonly KeySourceState[];
+
+function fetchCounts(source: string, statuses: readonly KeySourceStatus[]): Sample[] {
+  const counts = new Map<string, number>();
+  for (const { fetches } of statuses) {
+    for (const [result, count] of Object.entries(fetches)) counts.set(result, (counts.get(result) ?? 0) + count);
+  }
+  return [...counts].map(([result, count]) => [{ source, result }, count]);
 }
 
 function processFamilies({ startedAtMs }: MetricSources): string[] {
@@ -200,7 +215,9 @@ function anonymousMemory(): string[] {
 }
 
 function pushCounts(samples: Sample[], tenant: string, counts: TenantCounts): void {
-  if (counts.allow > 0) samples.push([{ tenant, decision: 'allow', reason: '' }, counts.allow]);
+  for (const decision of ['allow', 'answer'] as const) {
+    if (counts[decision] > 0) samples.push([{ tenant, decision, reason: '' }, counts[decision]]);
+  }
   for (const decision of ['deny', 'report'] as const) {
     counts[decision].forEach((count, index) => {
       if (count > 0) samples.push([{ tenant, decision, reason: reasonNames[index] as string }, count]);

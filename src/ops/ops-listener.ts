@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 
 export interface OpsAnswer {
   readonly status: number;
@@ -30,9 +31,14 @@ export function textAnswer(status: number, body: string): OpsAnswer {
 
 /**
  * The listener for kubelet, Prometheus and people with curl. It shares nothing with the proxy's sockets: whatever
- * goes wrong here is answered with 500 or a closed connection and goes no further. Rejects where it can't listen.
+ * goes wrong here is answered with 500 or a closed connection and goes no further. Rejects with Node's error where it
+ * can't listen; `bindUnix` knows what to do about the socket file of a process that died.
  */
-export async function createOpsListener(address: OpsAddress, routes: OpsRoutes): Promise<OpsListener> {
+export async function createOpsListener(
+  address: OpsAddress,
+  routes: OpsRoutes,
+  bindUnix: (server: Server, address: OpsAddress & { kind: 'unix' }) => Promise<void>,
+): Promise<OpsListener> {
   const server = createServer(
     { headersTimeout: 5_000, requestTimeout: 5_000, connectionsCheckingInterval: 2_500, maxHeaderSize: 8_192 },
     (request, response) => void answer(routes, request, response),
@@ -42,17 +48,13 @@ export async function createOpsListener(address: OpsAddress, routes: OpsRoutes):
   // A prober that connects and says nothing, or never reads the answer.
   server.setTimeout(10_000, (socket) => socket.destroy());
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    const where =
-      address.kind === 'unix' ? { path: address.path } : { host: address.host || undefined, port: address.port };
-    server.listen(where, () => {
-      server.off('error', reject);
-      // Later ones, such as too many open files on accept, must not become uncaught.
-      server.on('error', () => {});
-      resolve();
-    });
-  });
+  if (address.kind === 'unix') await bindUnix(server, address);
+  else {
+    server.listen({ host: address.host || undefined, port: address.port });
+    await once(server, 'listening');
+  }
+  // Later ones, such as too many open files on accept, must not become uncaught.
+  server.on('error', () => {});
 
   return {
     address: boundAddress(server.address()),

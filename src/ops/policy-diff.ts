@@ -7,16 +7,13 @@ export interface PolicyDiff {
 }
 
 /** Which tenants a reload added, removed or changed, each list sorted. */
-export function diffPolicies(
-  before: Policy,
-  after: Policy,
-  hashOf: (policy: Policy, tenant: string) => string,
-): PolicyDiff {
+export function diffPolicies(before: Policy, after: Policy): PolicyDiff {
   const added: string[] = [];
   const changed: string[] = [];
-  for (const id of after.tenants.keys()) {
-    if (!before.tenants.has(id)) added.push(id);
-    else if (hashOf(before, id) !== hashOf(after, id)) changed.push(id);
+  for (const [id, tenant] of after.tenants) {
+    const was = before.tenants.get(id);
+    if (was === undefined) added.push(id);
+    else if (was.fingerprint !== tenant.fingerprint) changed.push(id);
   }
   const removed = [...before.tenants.keys()].filter((id) => !after.tenants.has(id));
   return { added: added.sort(), removed: removed.sort(), changed: changed.sort() };

@@ -1,6 +1,6 @@
 import type { Outcome } from '../gate/gate.ts';
 import { type Reason, reasonNames } from '../gate/reasons.ts';
-import { decisionWord } from './access-log.ts';
+import { type DecisionWord, decisionWord } from './access-log.ts';
 
 /**
  * What the metrics know of requests, as plain numbers: counting one costs a map look-up and a few additions. Labels
@@ -12,7 +12,7 @@ export interface Traffic {
   readonly unknownTenant: TenantCounts;
   /** Tenants beyond the first `maxTenantLabels` that had a request. */
   readonly otherTenants: TenantCounts;
-  readonly durations: { readonly [word in 'allow' | 'deny' | 'report']: Histogram };
+  readonly durations: { readonly [word in DecisionWord]: Histogram };
   readonly upstreamDurations: Histogram;
   readonly verifyDurations: Histogram;
   readonly lanes: { fast: number; node: number };
@@ -25,6 +25,7 @@ export interface Traffic {
 
 export interface TenantCounts {
   allow: number;
+  answer: number;
   /** Index: the reason's place in `reasonNames`. */
   readonly deny: number[];
   readonly report: number[];
@@ -56,6 +57,7 @@ export function zeroTraffic(): Traffic {
       allow: histogram(exchangeBoundsS),
       deny: histogram(exchangeBoundsS),
       report: histogram(exchangeBoundsS),
+      answer: histogram(exchangeBoundsS),
     },
     upstreamDurations: histogram(exchangeBoundsS),
     verifyDurations: histogram(verifyBoundsS),
@@ -75,6 +77,7 @@ export function countOutcome(traffic: Traffic, outcome: Outcome): void {
   const counts = countsOf(traffic, facts.tenant);
   if (decision.kind === 'refused') increment(counts.deny, reasonIndex[decision.reason]);
   else if (facts.wouldRefuse !== undefined) increment(counts.report, reasonIndex[facts.wouldRefuse]);
+  else if (word === 'answer') counts.answer++;
   else counts.allow++;
 
   observe(traffic.durations[word], outcome.durationMs / 1000);
@@ -114,7 +117,7 @@ function countsOf(traffic: Traffic, tenant: string | undefined): TenantCounts {
 }
 
 function zeroCounts(): TenantCounts {
-  return { allow: 0, deny: reasonNames.map(() => 0), report: reasonNames.map(() => 0) };
+  return { allow: 0, answer: 0, deny: reasonNames.map(() => 0), report: reasonNames.map(() => 0) };
 }
 
 function histogram(boundsS: readonly number[]): Histogram {

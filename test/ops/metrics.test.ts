@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Decision } from '../../src/gate/decision.ts';
 import type { Outcome } from '../../src/gate/gate.ts';
 import { reasonNames } from '../../src/gate/reasons.ts';
+import type { KeySourceStatus } from '../../src/keys/key-source-status.ts';
 import { type MetricSources, renderMetrics } from '../../src/ops/metrics.ts';
 import { countOutcome, forgetTenants, maxTenantLabels, observe, zeroTraffic } from '../../src/ops/traffic.ts';
 import { findSample, parseExposition } from '../support/exposition-parser.ts';
@@ -33,6 +34,23 @@ function sources(over: Partial<MetricSources> = {}): MetricSources {
     verdictCache: () => ({ entries: 0, bytes: 0 }),
     keySources: () => [],
     droppedLogLines: () => 0,
+    ...over,
+  };
+}
+
+function statusOf(over: Partial<KeySourceStatus>): KeySourceStatus {
+  return {
+    kind: 'jwks',
+    url: 'https://id/jwks',
+    state: 'waiting',
+    readyOnce: false,
+    keys: [],
+    skipped: [],
+    lastSuccessMs: undefined,
+    lastError: undefined,
+    nextFetchMs: undefined,
+    failures: 0,
+    fetches: {},
     ...over,
   };
 }
@@ -115,7 +133,8 @@ test('key sources and failed reloads are told', () => {
         needsRestart: ['listen'],
       },
       keySources: () => [
-        { source: 'https://id/jwks', keys: 3, lastSuccessMs: undefined, fetchesSucceeded: 0, fetchesFailed: 4 },
+        statusOf({ state: 'fresh', lastSuccessMs: 9_000, fetches: { fetched: 1 } }),
+        statusOf({ state: 'absent', lastSuccessMs: undefined, fetches: { unreachable: 3, fetched: 1 }, failures: 3 }),
       ],
     }),
   );
@@ -124,5 +143,9 @@ test('key sources and failed reloads are told', () => {
   expect(findSample(text, 'jwtgate_config_last_reload_success_timestamp_seconds')).toBe(5);
   expect(findSample(text, 'jwtgate_config_restart_required')).toBe(1);
   expect(findSample(text, 'jwtgate_jwks_last_success_timestamp_seconds')).toBe(0);
-  expect(findSample(text, 'jwtgate_jwks_fetches_total', { source: 'https://id/jwks', result: 'failed' })).toBe(4);
+  expect(findSample(text, 'jwtgate_jwks_fetches_total', { source: 'https://id/jwks', result: 'fetched' })).toBe(2);
+  expect(findSample(text, 'jwtgate_jwks_fetches_total', { result: 'unreachable' })).toBe(3);
+  expect(findSample(text, 'jwtgate_jwks_state', { state: 'absent' })).toBe(1);
+  expect(findSample(text, 'jwtgate_jwks_state', { state: 'stale' })).toBe(0);
+  expect(findSample(text, 'jwtgate_jwks_consecutive_failures')).toBe(3);
 });

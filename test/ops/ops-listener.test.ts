@@ -19,6 +19,9 @@ async function start(address: Parameters<typeof createOpsListener>[0] = { kind: 
       ['/livez', () => textAnswer(200, 'ok\n')],
       ['/broken', () => Promise.reject(new Error('secret of ours'))],
     ]),
+    async (server, { path }) => {
+      await once(server.listen({ path }), 'listening');
+    },
   );
   open.push(listener);
   return listener;
