@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Decision, Refused } from '../gate/decision.ts';
+import type { Answered, Decision, Refused } from '../gate/decision.ts';
 import type { Gate, Outcome } from '../gate/gate.ts';
 import type { RequestHead } from '../gate/request-head.ts';
-import { writeRefusal } from './answer.ts';
+import { writeAnswer } from './answer.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { BodyFraming } from './framing.ts';
 import { createWatch, type Watch } from './watch.ts';
@@ -23,8 +23,8 @@ export interface Exchange {
   markForwarded(): void;
   /** The upstream's head is here; its status is what the client is told. */
   markAnswered(status: number): void;
-  /** Writes a complete refusal; where the answer has already begun, the client's connection is cut instead. */
-  refuse(refused: Refused): void;
+  /** Writes an answer of our own; where another has already begun, the client's connection is cut instead. */
+  answer(answer: Refused | Answered): void;
   /** Ends both sides at once, and says whose doing it was. */
   cut(by: 'clientGone' | 'upstreamGone'): void;
   /** The answer no longer hangs on `response`: the caller says how the exchange ends. */
@@ -127,7 +127,7 @@ export function createExchange(input: ExchangeInput): DecidableExchange {
       status = upstreamStatus;
       if (forwardedMs !== undefined) upstreamMs = performance.now() - forwardedMs;
     },
-    refuse(refused) {
+    answer(answer) {
       if (over) return;
       if (response.headersSent) {
         this.cut('upstreamGone');
@@ -135,11 +135,14 @@ export function createExchange(input: ExchangeInput): DecidableExchange {
       }
       watch.stop();
       // What the client is told is what is reported, also where the gate had allowed and the upstream failed.
-      decision = refused;
-      const close = refused.close || connection.closing || bodyIsInTheWay();
+      decision = answer;
+      const close = answer.close || connection.closing || bodyIsInTheWay();
       if (close) connection.distrust();
-      status = writeRefusal(response, refused, close);
-      responseBytes += Buffer.byteLength(refused.body);
+      status = answer.status;
+      writeAnswer(response, answer, close);
+      responseBytes += Buffer.byteLength(answer.body);
+      // What is left of the body goes nowhere; unread it would hold up the next request, or reset this answer.
+      request.resume();
       // A client that doesn't take the answer may not hold the connection.
       watch.start(gate.timeouts.idleMs, () => this.cut('clientGone'));
     },

@@ -2,12 +2,13 @@ import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Decision } from '../gate/decision.ts';
 import type { Gate } from '../gate/gate.ts';
-import { serializeRefusal } from './answer.ts';
+import { serializeAnswer } from './answer.ts';
 import { type ClientConnection, createClientConnection } from './client-connection.ts';
 import { createExchange, type DecidableExchange, type ExchangeInput } from './exchange.ts';
 import { judgeFraming, wantsWebSocket } from './framing.ts';
 import { rawHead, readHead } from './read-head.ts';
 import { relay } from './relay.ts';
+import { createRequestBody } from './request-body.ts';
 import { awaitSwitch, type Handshake } from './tunnel.ts';
 import { createUpstreamPools, type UpstreamPools } from './upstream-pool.ts';
 
@@ -63,7 +64,9 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
     }
     const start = () =>
       serveRequest({ request, response, connection, gate: gate(), pools, exchanges, handshake: undefined });
-    connection.enqueue(start, !response.shouldKeepAlive);
+    // Behind an upgrade that is ignored, Node loses what was read along with it: nothing more may count as a request.
+    const mayLoseBytes = request.headers.upgrade !== undefined;
+    connection.enqueue(start, mayLoseBytes || !response.shouldKeepAlive);
   };
   server.on('request', takeRequest);
   server.on('checkContinue', takeRequest);
@@ -121,11 +124,11 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
       connection.distrust();
       const current = [...exchanges].find((exchange) => exchange.connection === connection);
       // Broken within its body: its own fault. Broken behind it: it may still be answered.
-      if (current !== undefined && !current.request.complete) current.refuse(refused);
+      if (current !== undefined && !current.request.complete) current.answer(refused);
       return;
     }
     connection.distrust();
-    socket.write(serializeRefusal(refused));
+    socket.write(serializeAnswer(refused));
     socket.destroySoon();
     requestGate.finish({
       head: undefined,
@@ -189,7 +192,7 @@ interface ServeInput {
 
 /** One request from its head to `gate.finish`: framing, decision, then refusal or relay. */
 function serveRequest(input: ServeInput): void {
-  const { request, gate, pools } = input;
+  const { request, response, gate, pools } = input;
   const framing = judgeFraming(rawHead(request), gate.limits);
   if (framing.kind === 'fault') {
     const { status, detail } = framing.fault;
@@ -197,23 +200,35 @@ function serveRequest(input: ServeInput): void {
     // Where the body ends is anyone's guess.
     const exchange = beginExchange(input, { head: undefined, body: { kind: 'chunked' }, expectsContinue: false });
     exchange.decide(refused);
-    exchange.refuse(refused);
+    exchange.answer(refused);
     return;
   }
   const head = readHead(request, gate);
   const { body, expectsContinue } = framing;
   const exchange = beginExchange(input, { head, body, expectsContinue });
+  let saysContinue = expectsContinue;
+  const content = createRequestBody({
+    request,
+    framing: body,
+    idleMs: gate.timeouts.idleMs,
+    onRead: () => {
+      if (saysContinue) response.writeContinue();
+      saysContinue = false;
+    },
+    count: exchange.countRequestBytes,
+  });
   const obey = (decision: Decision) => {
     exchange.decide(decision);
     if (exchange.over) return;
-    if (decision.kind === 'refused') {
-      exchange.refuse(decision);
+    if (decision.kind !== 'allowed') {
+      exchange.answer(decision);
       return;
     }
     const pool = pools.get(decision.upstream);
-    relay({ exchange, head, allowed: decision, pool, body, expectsContinue, handshake: input.handshake });
+    const { handshake } = input;
+    relay({ exchange, head, allowed: decision, pool, framing: body, read: content.bytes, saysContinue, handshake });
   };
-  const decision = gate.decide(head);
+  const decision = gate.decide(head, content);
   if (decision instanceof Promise) void decision.then(obey);
   else obey(decision);
 }

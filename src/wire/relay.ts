@@ -17,8 +17,12 @@ export interface RelayInput {
   readonly head: RequestHead;
   readonly allowed: Allowed;
   readonly pool: UpstreamPool;
-  readonly body: BodyFraming;
-  readonly expectsContinue: boolean;
+  /** How the request's body is framed: it goes out framed the same way. */
+  readonly framing: BodyFraming;
+  /** The body, where the gate has read it; undefined: it is still to come. */
+  readonly read: Uint8Array | undefined;
+  /** The client waits for a 100 before it sends its body. */
+  readonly saysContinue: boolean;
   /** The client's side of a WebSocket handshake. */
   readonly handshake: Handshake | undefined;
 }
@@ -34,18 +38,23 @@ const mostInterimAnswers = 32;
  * become upstreamUnreachable or upstreamTimeout, later ones cut the client's connection.
  */
 export function relay(input: RelayInput): void {
-  const { exchange, allowed, head, body, pool, handshake } = input;
+  const { exchange, allowed, head, pool, handshake, read } = input;
   const { request, response, gate, watch } = exchange;
   const { timeouts } = gate;
+  const content = allowed.body ?? read;
+  const framing: BodyFraming =
+    content !== undefined && input.framing.kind === 'length'
+      ? { kind: 'length', bytes: content.byteLength }
+      : input.framing;
   const isReservedName = (name: string) => gate.isReservedName(name);
   // Node writes a head that goes out alone as UTF-8. With bytes above 0x7f in it, we say 100 in the upstream's place.
-  const forwardsExpectation = input.expectsContinue && !allowed.headers.some((text) => /[\x80-\xff]/.test(text));
+  const forwardsExpectation = input.saysContinue && !allowed.headers.some((text) => /[\x80-\xff]/.test(text));
   const fields = requestFields(allowed.headers, {
     method: head.method,
-    body,
+    body: framing,
     upgrade: handshake === undefined ? undefined : 'websocket',
     expectsContinue: forwardsExpectation,
-    trailerNames: body.kind === 'chunked' ? announcedTrailers(head.headers, isReservedName) : [],
+    trailerNames: framing.kind === 'chunked' ? announcedTrailers(head.headers, isReservedName) : [],
   });
   let giveUp = new AbortController();
   let sent: ClientRequest | undefined;
@@ -60,7 +69,7 @@ export function relay(input: RelayInput): void {
     if (settled || exchange.over) return;
     settled = true;
     giveUp.abort();
-    exchange.refuse(gate.refuse(reason, detail, { head, allowed }));
+    exchange.answer(gate.refuse(reason, detail, { head, allowed }));
   };
 
   const attempt = (agent: Agent) => {
@@ -86,7 +95,7 @@ export function relay(input: RelayInput): void {
     !retried &&
     reusedConnection &&
     (code === 'ECONNRESET' || code === 'EPIPE') &&
-    body.kind === 'none' &&
+    framing.kind === 'none' &&
     idempotentMethods.has(head.method) &&
     sent?.socket?.bytesRead === receivedBefore;
 
@@ -107,13 +116,14 @@ export function relay(input: RelayInput): void {
   const send = () => {
     if (settled || exchange.over || sent === undefined) return;
     exchange.markForwarded();
-    if (body.kind === 'none') {
-      sent.end();
+    if (framing.kind === 'none' || content !== undefined) {
+      if (content !== undefined && content.byteLength > 0) sent.write(content);
+      endBody(sent);
       return;
     }
     if (forwardsExpectation) awaitAnswer();
     else {
-      if (input.expectsContinue) sayContinue();
+      if (input.saysContinue) sayContinue();
       awaitBody();
     }
     sendBody(sent);
@@ -129,17 +139,22 @@ export function relay(input: RelayInput): void {
     });
     upstreamRequest.on('drain', watch.refresh);
     request.pipe(upstreamRequest, { end: false });
-    request.once('end', () => {
-      const trailers = requestTrailers(request.rawTrailers, isReservedName);
-      if (trailers.length > 0) upstreamRequest.addTrailers(trailers);
-      upstreamRequest.end();
-    });
+    request.once('end', () => endBody(upstreamRequest));
     sendHeadSoon(upstreamRequest, request);
     // An upstream that answers without reading on: what the client still sends is read into nothing.
     upstreamRequest.once('close', () => {
       request.unpipe(upstreamRequest);
       request.resume();
     });
+  };
+
+  const endBody = (upstreamRequest: ClientRequest) => {
+    if (framing.kind === 'chunked') {
+      // Node would make an empty one a Content-Length of 0, and drop the trailers.
+      if (!upstreamRequest.headersSent) upstreamRequest.write(nothing);
+      upstreamRequest.addTrailers(requestTrailers(request.rawTrailers, isReservedName));
+    }
+    upstreamRequest.end();
   };
 
   const awaitBody = () =>
@@ -151,7 +166,7 @@ export function relay(input: RelayInput): void {
       settled = true;
       giveUp.abort();
       const detail = `the client sent none of its body for ${timeouts.idleMs} ms`;
-      exchange.refuse(gate.refuse('requestRefused', detail, { head, allowed, status: 408, close: true }));
+      exchange.answer(gate.refuse('requestRefused', detail, { head, allowed, status: 408, close: true }));
     });
 
   const awaitAnswer = () =>
@@ -168,7 +183,7 @@ export function relay(input: RelayInput): void {
   /** RFC 9110 section 15.2: a proxy forwards interim answers, but for a client of HTTP/1.0. */
   const onInterim = ({ statusCode, rawHeaders }: { statusCode: number; rawHeaders: string[] }) => {
     if (settled || exchange.over) return;
-    if (statusCode === 100 && body.kind !== 'none') awaitBody();
+    if (statusCode === 100 && framing.kind !== 'none') awaitBody();
     interimAnswers += 1;
     if (head.httpVersion === '1.0' || interimAnswers > mostInterimAnswers) return;
     response.writeInformation(statusCode, interimFields(rawHeaders));
@@ -177,9 +192,9 @@ export function relay(input: RelayInput): void {
   const onAnswer = (answer: IncomingMessage) => {
     if (settled || exchange.over) return;
     const statusCode = answer.statusCode as number;
-    const close = exchange.connection.closing || (input.expectsContinue && !request.complete);
+    const close = exchange.connection.closing || (input.saysContinue && !request.complete);
     try {
-      const context = { method: head.method, clientVersion: head.httpVersion, close };
+      const context = { method: head.method, clientVersion: head.httpVersion, close, set: allowed.responseHeaders };
       const list = responseFields(
         { statusCode, httpVersion: answer.httpVersion, rawHeaders: answer.rawHeaders },
         context,

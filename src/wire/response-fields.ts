@@ -13,6 +13,8 @@ export interface AnswerContext {
   readonly clientVersion: string;
   /** End the client's connection after this answer. */
   readonly close: boolean;
+  /** Flat list from the gate: replaces fields of the same names, but adds to Vary. */
+  readonly set: readonly string[];
 }
 
 /**
@@ -20,11 +22,12 @@ export interface AnswerContext {
  * with our Via (RFC 9110 sections 7.6.1 and 7.6.3). Content-Length stays where it frames or describes; chunking,
  * keep-alive and a missing Date are Node's to add.
  */
-export function responseFields(answer: UpstreamAnswer, { method, clientVersion, close }: AnswerContext): string[] {
+export function responseFields(answer: UpstreamAnswer, { method, clientVersion, close, set }: AnswerContext): string[] {
   const { rawHeaders, statusCode } = answer;
   const nominated = nominatedNames(rawHeaders);
   const chunked = hasField(rawHeaders, 'transfer-encoding');
   const hasBody = method !== 'HEAD' && statusCode !== 204 && statusCode !== 304;
+  const replaced = set.length === 0 ? undefined : namesOf(set);
   const list: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;
@@ -37,9 +40,10 @@ export function responseFields(answer: UpstreamAnswer, { method, clientVersion, 
     // RFC 9110 section 8.6: never in a 204.
     if (lower === 'content-length' && (chunked || statusCode === 204)) continue;
     if (!isResponseField(lower) || nominated.has(lower)) continue;
+    if (replaced?.has(lower) === true && lower !== 'vary') continue;
     list.push(name, rawHeaders[i + 1] as string);
   }
-  list.push('Via', `${answer.httpVersion} jwtgate`);
+  list.push(...set, 'Via', `${answer.httpVersion} jwtgate`);
   if (close) list.push('Connection', 'close');
   return list;
 }
@@ -67,4 +71,10 @@ export function switchingFields(answer: UpstreamAnswer): string[] {
 function hasField(raw: readonly string[], lowerName: string): boolean {
   for (let i = 0; i < raw.length; i += 2) if ((raw[i] as string).toLowerCase() === lowerName) return true;
   return false;
+}
+
+function namesOf(list: readonly string[]): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (let i = 0; i < list.length; i += 2) names.add((list[i] as string).toLowerCase());
+  return names;
 }

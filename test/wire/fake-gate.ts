@@ -1,5 +1,5 @@
 import type { Allowed, Decision, DecisionFacts, Refused } from '../../src/gate/decision.ts';
-import type { Gate, Outcome, RefuseContext } from '../../src/gate/gate.ts';
+import type { Gate, Outcome, RefuseContext, RequestBody } from '../../src/gate/gate.ts';
 import type { Limits, Timeouts, Upstream } from '../../src/gate/policy.ts';
 import { type Reason, reasons } from '../../src/gate/reasons.ts';
 import type { RequestHead } from '../../src/gate/request-head.ts';
@@ -26,7 +26,7 @@ export interface FakeGate extends Gate {
 export interface FakeGateOptions {
   readonly upstream: Upstream;
   /** Default: allow everything, end-to-end fields as they came, plus X-User: verified. */
-  readonly decide?: (head: RequestHead) => Decision | Promise<Decision>;
+  readonly decide?: (head: RequestHead, body: RequestBody) => Decision | Promise<Decision>;
   readonly limits?: Partial<Limits>;
   readonly timeouts?: Partial<Timeouts>;
 }
@@ -46,9 +46,9 @@ export function fakeGate({ upstream, decide, limits, timeouts }: FakeGateOptions
     timeouts: { ...testTimeouts, ...timeouts },
     requestId: () => `test-${++count}`,
     isReservedName: (name) => /^x[-_.]user/i.test(name),
-    decide(head) {
+    decide(head, body) {
       heads.push(head);
-      return decide === undefined ? allow(upstream, head) : decide(head);
+      return decide === undefined ? allow(upstream, head) : decide(head, body);
     },
     refuse(reason, detail, context = {}) {
       refusals.push({ reason, detail, context });
@@ -83,7 +83,7 @@ const hopByHop: ReadonlySet<string> = new Set([
 export function allow(
   upstream: Upstream,
   head: RequestHead,
-  { target = head.target, headers }: { readonly target?: string; readonly headers?: readonly string[] } = {},
+  more: Partial<Pick<Allowed, 'target' | 'headers' | 'body' | 'responseHeaders'>> = {},
 ): Allowed {
   const list: string[] = [];
   for (let i = 0; i < head.headers.length; i += 2) {
@@ -92,7 +92,16 @@ export function allow(
   }
   list.push('X-User', 'verified');
   // Only decide.ts can make the permit; what the lane reads of it is all here.
-  return { kind: 'allowed', upstream, target, headers: headers ?? list, facts } as unknown as Allowed;
+  const allowed = {
+    kind: 'allowed',
+    upstream,
+    target: head.target,
+    headers: list,
+    responseHeaders: [],
+    facts,
+    ...more,
+  };
+  return allowed as unknown as Allowed;
 }
 
 export function refusal(reason: Reason, more: Partial<Refused> = {}): Refused {
