@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { glob, open } from 'node:fs/promises';
+import type { KeySources } from '../keys/key-sources.ts';
 import type { Environment } from './interpolate.ts';
 
 /** All that loading a config asks of the world, so that a test can answer with maps. */
@@ -8,6 +9,8 @@ export interface ConfigDeps {
   readonly readFile: (path: string) => Promise<FileContent | FileFault>;
   /** Paths of the files that match a pattern, in any order. */
   readonly glob: (pattern: string) => Promise<readonly string[]>;
+  /** Where remote keys are held; without it a config is only checked, and tenants with such keys get none. */
+  readonly keySources?: Pick<KeySources, 'acquire'> | undefined;
 }
 
 export interface FileContent {

@@ -6,7 +6,7 @@ export interface FormatOptions {
 }
 
 /** A mistake in a template can be one in each of 100,000 tenants: the first of them tell all. */
-const mostShown = 100;
+const mostShown = 50;
 
 const styles = { error: 31, warning: 33, place: 1, faint: 2, hint: 36 } as const;
 

@@ -1,3 +1,5 @@
+import type { Policy } from '../gate/policy.ts';
+import { compileConfig } from './compile.ts';
 import type { ConfigDeps } from './deps.ts';
 import { createExcerpts } from './excerpt.ts';
 import { createReport } from './finding.ts';
@@ -6,23 +8,44 @@ import { createPlaces } from './places.ts';
 import { describeFindings, type Problem } from './problem.ts';
 import { type Settings, settingsOf } from './settings.ts';
 
-export type LoadedConfig =
-  | {
-      readonly ok: true;
-      readonly settings: Settings;
-      readonly warnings: readonly Problem[];
-    }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+/** A config that can be served. */
+export interface LoadedConfig {
+  readonly ok: true;
+  readonly policy: Policy;
+  /** What is not the gate's: listeners, logging, watching. */
+  readonly settings: Settings;
+  /** A short digest of each tenant's own settings: what a reload changed has another. */
+  readonly tenantHashes: ReadonlyMap<string, string>;
+  readonly warnings: readonly Problem[];
+  /** Gives up the config's key sources; to be called once nothing is judged by its policy any more. */
+  release(): void;
+}
 
-/** Reads a config with all it includes, checks and compiles it; the answer is either all of it or all its problems. */
-export async function loadConfig(path: string, deps: ConfigDeps): Promise<LoadedConfig> {
+/** All that keeps a config from being served, and its warnings. */
+export interface RefusedConfig {
+  readonly ok: false;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Reads a config with all it includes, checks it as a whole and compiles it: everything, or every problem. Never
+ * rejects for what stands in a config. Key sources are acquired, and so begin to fetch, only if all is well.
+ */
+export async function loadConfig(path: string, deps: ConfigDeps): Promise<LoadedConfig | RefusedConfig> {
   const load = { deps, places: createPlaces(), report: createReport() };
   const { files, model } = await readModel(path, load);
+  const compiled = model && (await compileConfig(model, path, load, deps.keySources));
   const problems = describeFindings(load.report.findings(), createExcerpts(files, load.places));
-  if (model === undefined) return { ok: false, problems };
-  const settings = settingsOf(
-    model.globals.config,
-    files.map(({ source }) => source.file),
-  );
-  return { ok: true, settings, warnings: problems };
+  if (model === undefined || compiled === undefined) return { ok: false, problems };
+  const { policy, tenantHashes, leases } = compiled;
+  return {
+    ok: true,
+    policy,
+    settings: settingsOf(model.globals.config),
+    tenantHashes,
+    warnings: problems,
+    release: () => {
+      for (const lease of leases) lease.release();
+    },
+  };
 }

@@ -9,11 +9,9 @@ export interface Settings {
   readonly watch: boolean;
   readonly verdictCache: { readonly entries: number; readonly bytes: number };
   readonly log: GlobalConfig['log'];
-  /** Every file the config was read from, secrets and keys included: what `watch` watches. */
-  readonly files: readonly string[];
 }
 
-export function settingsOf(globals: GlobalConfig, files: readonly string[]): Settings {
+export function settingsOf(globals: GlobalConfig): Settings {
   const { listen, ops, watch, verdictCache, log } = globals;
   return {
     listen: 'address' in listen ? listen.address : listen,
@@ -21,6 +19,5 @@ export function settingsOf(globals: GlobalConfig, files: readonly string[]): Set
     watch,
     verdictCache,
     log,
-    files,
   };
 }

@@ -39,7 +39,7 @@ export const globalFields = {
     .array(cidr)
     .prefault([])
     .describe(
-      'Address ranges whose X-Forwarded-* and Forwarded headers are believed; from anyone else they are replaced. Default: none.',
+      'Address ranges whose X-Forwarded-* and Forwarded headers are believed (`unix`: whoever comes by a unix socket); from anyone else they are replaced. Default: none.',
     ),
   limits: z
     .strictObject({

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { Secret } from '../secret.ts';
 import { markSensitive, secretText } from './sensitive.ts';
 import { duration, flag, headerName, httpUrl, oneOrMore, textOrNumber, words } from './values.ts';
 
@@ -45,7 +46,7 @@ function exactlyOneOf(names: readonly string[]) {
 export const secret = oneOrMore(
   z
     .union([secretText(), secretObject], { error: 'must be text, or an object {value | env | file, encoding}' })
-    .transform((value): SecretConfig => (typeof value === 'string' ? { value, encoding: 'utf8' } : value)),
+    .transform((value): SecretConfig => (value instanceof Secret ? { value, encoding: 'utf8' } : value)),
 );
 
 const algorithm = () =>
@@ -80,12 +81,24 @@ const keyObject = z
   })
   .superRefine(exactlyOneOf(['file', 'pem', 'kty']));
 
-export type KeyConfig = z.output<typeof keyObject>;
+/** A key as it was given; the content is a secret because private keys get pasted where public ones belong. */
+export type KeyConfig = (
+  | { readonly kind: 'file'; readonly file: string }
+  | { readonly kind: 'pem'; readonly pem: Secret }
+  | { readonly kind: 'jwk'; readonly jwk: Secret<object> }
+) & { readonly kid?: string | undefined; readonly alg?: string | undefined };
+
+function keyConfig({ file, pem, ...jwk }: z.output<typeof keyObject>): KeyConfig {
+  const { kid, alg } = jwk;
+  if (file !== undefined) return { kind: 'file', file, kid, alg };
+  if (pem !== undefined) return { kind: 'pem', pem, kid, alg };
+  return { kind: 'jwk', jwk: new Secret(jwk) };
+}
 
 export const keys = oneOrMore(
   z
     .union([secretText(), keyObject], { error: 'must be PEM text, a JWK, or an object {file | pem, kid, alg}' })
-    .transform((value): KeyConfig => (typeof value === 'string' ? { pem: value } : value)),
+    .transform((value): KeyConfig => (value instanceof Secret ? { kind: 'pem', pem: value } : keyConfig(value))),
 );
 
 /** How a remote source is fetched; the same for `jwks` and `discovery`. */
@@ -95,9 +108,9 @@ const fetchOptions = {
     .describe('Fetch the keys again when they are older than this. Default: 10m.'),
   timeout: duration({ minMs: 10, maxMs: 60_000 }).prefault('5s').describe('Longest wait for an answer. Default: 5s.'),
   maxStale: duration()
-    .prefault('1h')
+    .prefault('24h')
     .describe(
-      'How long keys are used beyond `refresh` while the source cannot be reached. A key withdrawn meanwhile is accepted until then. Default: 1h.',
+      'How long keys are used beyond `refresh` while the source cannot be reached. A key withdrawn meanwhile is accepted until then. Default: 24h.',
     ),
   cooldown: duration({ minMs: 1000 })
     .prefault('30s')
@@ -125,7 +138,11 @@ const jwksObject = z
       .optional()
       .describe('Path of a file that holds a JWK set, relative to the config file; read again on reload.'),
     keys: z
-      .array(markSensitive(z.looseObject({ kty: z.string({ error: 'must be a JWK: an object with kty' }) })))
+      .array(
+        markSensitive(z.looseObject({ kty: z.string({ error: 'must be a JWK: an object with kty' }) })).transform(
+          (jwk) => new Secret<object>(jwk),
+        ),
+      )
       .optional()
       .describe('An inline JWK set (RFC 7517 section 5).'),
     ...fetchOptions,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { Secret } from '../secret.ts';
 
 /**
  * Schemas whose values must never be shown. A registry of its own and not zod's metadata, which would end up in the
@@ -17,5 +18,7 @@ export function markSensitive<T extends z.ZodType>(schema: T): T {
 
 /** Text that is, or may be, a secret. */
 export function secretText() {
-  return markSensitive(z.string({ error: 'must be text' }).min(1, { error: 'must not be empty' }));
+  return markSensitive(z.string({ error: 'must be text' }).min(1, { error: 'must not be empty' })).transform(
+    (text) => new Secret(text),
+  );
 }

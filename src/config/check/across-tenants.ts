@@ -1,0 +1,90 @@
+import { foldName } from '../../gate/field-name.ts';
+import type { CompiledRecognition } from '../../gate/recognise.ts';
+import type { ConfigPath } from '../config-path.ts';
+import { complainIn, type Load, spanIn, type TenantSection } from '../model.ts';
+import { hasAllParts, type TenantFacts } from './tenant-facts.ts';
+
+/* What can only be seen with all tenants side by side. */
+
+/** One tenant alone takes every request; of two, each must say which are its own. */
+export function checkTellApart(all: readonly TenantFacts[], load: Load): void {
+  if (all.length < 2) return;
+  for (const { tenant } of all) {
+    if (tenant.config.match !== undefined) continue;
+    const hint = 'e.g. match: {host: …}, {path: …}, {issuer: …} or {kid: …}';
+    complainIn(load, tenant, [], { message: 'needs match, as it is not the only tenant', hint }, 'error', 'key');
+  }
+}
+
+/** Every header that a tenant can emit is removed from all requests: nothing can be read from one. */
+export function checkReservedNames(
+  all: readonly TenantFacts[],
+  reserved: ReadonlyMap<string, string>,
+  load: Load,
+): void {
+  for (const facts of all) {
+    if (!hasAllParts(facts)) continue;
+    const { tenant, alternatives, locations, binds, routes } = facts;
+    const say = (path: ConfigPath, header: string, what: string) => {
+      const emitter = reserved.get(foldName(header));
+      if (emitter === undefined) return;
+      const whose = emitter === tenant.id ? 'this tenant' : `the tenant ${emitter}`;
+      const message = `${what} ${header}, which ${whose} sends to its upstream: it is removed from every request`;
+      complainIn(load, tenant, path, { message, hint: 'use another header' });
+    };
+    for (const [index, { header }] of alternatives.entries()) {
+      const at = matchPath(tenant, index);
+      for (const name of Object.keys(header ?? {})) say([...at, 'header', name], name, 'matches on');
+    }
+    for (const [index, location] of locations.entries()) {
+      const at = Array.isArray(tenant.raw.token) ? ['token', index] : ['token'];
+      if (location.kind === 'header') say([...at, 'header'], location.name, 'reads the token from');
+    }
+    const bindNames = Object.keys(tenant.config.bind ?? {});
+    for (const [index, { headerName }] of binds.entries()) {
+      if (headerName !== undefined) say(['bind', bindNames[index] as string], headerName, 'binds to');
+    }
+    for (const [routeIndex, route] of routes.entries()) {
+      const names = Object.keys(tenant.config.routes?.[routeIndex]?.bind ?? {});
+      for (const [index, { headerName }] of route.binds.entries()) {
+        if (headerName === undefined) continue;
+        say(['routes', routeIndex, 'bind', names[index] as string], headerName, 'binds to');
+      }
+    }
+  }
+}
+
+/** Folded names that any tenant can emit, each with one that does. */
+export function emittedNames(all: readonly TenantFacts[]): Map<string, string> {
+  const names = new Map<string, string>();
+  const seen = new Set<object>();
+  for (const { tenant, headers } of all) {
+    const { payloadHeader } = tenant.config;
+    if (payloadHeader !== undefined) names.set(foldName(payloadHeader), tenant.id);
+    if (seen.has(headers)) continue;
+    seen.add(headers);
+    for (const { name } of headers) names.set(foldName(name), tenant.id);
+  }
+  return names;
+}
+
+/** Two tenants that could claim one request: nobody could say whose keys judge it. */
+export function checkOverlaps(all: readonly TenantFacts[], { overlaps }: CompiledRecognition, load: Load): void {
+  if (overlaps.length === 0) return;
+  const byId = new Map(all.map((facts) => [facts.tenant.id, facts.tenant]));
+  for (const { tenants, alternatives } of overlaps) {
+    const [first, second] = tenants.map((id) => byId.get(id));
+    if (first === undefined || second === undefined) continue;
+    const firstPath = matchPath(first, alternatives[0]);
+    const secondPath = matchPath(second, alternatives[1]);
+    complainIn(load, second, secondPath, {
+      message: `takes requests that ${first.id} takes as well`,
+      hint: 'make one of them narrower, or tell both apart by one thing: their hosts, paths, issuers or kids',
+      related: [{ span: spanIn(load, first, firstPath), path: [...first.path, ...firstPath] }],
+    });
+  }
+}
+
+function matchPath({ raw }: TenantSection, alternative: number): ConfigPath {
+  return Array.isArray(raw.match) ? ['match', alternative] : ['match'];
+}

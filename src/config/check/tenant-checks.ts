@@ -1,0 +1,18 @@
+import { audienceNamed, issuerNamed, keysPresent, upstreamPresent } from './keys-present.ts';
+import { conditionsMeant, headerNamesDiffer, locationsSound } from './names.ts';
+import { pathVariablesExist, publicRoutesCheckNothing, routesReachable } from './routes.ts';
+import type { TenantCheck } from './tenant-facts.ts';
+
+/** All that is held against each other within one tenant. */
+export const tenantChecks: readonly TenantCheck[] = [
+  keysPresent,
+  audienceNamed,
+  issuerNamed,
+  upstreamPresent,
+  routesReachable,
+  publicRoutesCheckNothing,
+  pathVariablesExist,
+  headerNamesDiffer,
+  locationsSound,
+  conditionsMeant,
+];

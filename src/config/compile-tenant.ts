@@ -1,0 +1,167 @@
+import { hash } from 'node:crypto';
+import { type ClaimCheck, mediaType } from '../gate/claims.ts';
+import type { Tenant, TokenChecks, Upstream } from '../gate/policy.ts';
+import type { ErrorFormat } from '../gate/refuse.ts';
+import type { ImportedKey } from '../keys/imported-key.ts';
+import { createKeyRing, type KeySource, staticKeys } from '../keys/key-ring.ts';
+import type { KeySourceLease, KeySources } from '../keys/key-sources.ts';
+import type { TenantFacts } from './check/tenant-facts.ts';
+import { compileAlgorithms } from './compile-algorithms.ts';
+import { compileErrors } from './compile-errors.ts';
+import {
+  compileBinds,
+  compileClaims,
+  compileHeaders,
+  compileLocations,
+  compileMatch,
+  compileRoutes,
+} from './compile-rules.ts';
+import type { UpstreamCompiler } from './compile-upstream.ts';
+import { deepFreeze } from './deep-freeze.ts';
+import type { Load, TenantSection } from './model.ts';
+import { prepareKeys } from './prepare-keys.ts';
+import type { ReferencedFiles } from './referenced-files.ts';
+import type { TenantConfig } from './shape/tenant.ts';
+
+/** A tenant with all of its parts but the keys' sources, which are opened once the whole config has proved sound. */
+export interface PreparedTenant extends TenantFacts {
+  readonly algorithms: ReadonlySet<string>;
+  readonly claims: readonly ClaimCheck[];
+  readonly checks: TokenChecks;
+  readonly errors: ErrorFormat;
+}
+
+export type TenantCompiler = (tenant: TenantSection) => Promise<PreparedTenant>;
+
+/** Makes a compiler that compiles what tenants share, by templates, once. */
+export function createTenantCompiler(
+  load: Load,
+  files: ReferencedFiles,
+  compileUpstream: UpstreamCompiler,
+  globalUpstream: Upstream | undefined,
+): TenantCompiler {
+  const shared = createSharing();
+  const interned = createInterning<TokenChecks>();
+
+  return async (tenant) => {
+    const { config } = tenant;
+    const algorithms = compileAlgorithms(tenant, load);
+    const [keys, ownUpstream] = await Promise.all([
+      prepareKeys(tenant, algorithms, load, files),
+      config.upstream === undefined ? undefined : compileUpstream(tenant),
+    ]);
+    const inherited = `${config.access} ${config.normalizePath}`;
+    return {
+      tenant,
+      algorithms,
+      keys,
+      upstream: config.upstream === undefined ? globalUpstream : ownUpstream,
+      alternatives: compileMatch(tenant, load),
+      locations: shared(config.token, 'token', () => compileLocations(config.token)),
+      routes: shared(config.routes, inherited, () => compileRoutes(tenant, load)),
+      claims: shared(config.claims, 'claims', () => compileClaims(config.claims, tenant, ['claims'], load)),
+      binds: shared(config.bind, 'bind', () => compileBinds(config.bind, tenant, ['bind'], load)),
+      headers: shared(config.headers, 'headers', () => compileHeaders(tenant, load)),
+      checks: interned(compileChecks(config)),
+      errors: shared(config.errors, 'errors', () => compileErrors(tenant, load)),
+    };
+  };
+}
+
+/** What `make` gives for this part of a config, made once for each `as`. */
+type Sharing = <T>(part: object | undefined, as: string, make: () => T) => T;
+
+function createSharing(): Sharing {
+  const made = new Map<string, Map<object, unknown>>();
+  const nothing = {};
+  return <T>(part: object | undefined, as: string, make: () => T): T => {
+    // Only headers have a default of each tenant's own.
+    if (part === undefined && as === 'headers') return make();
+    const key = part ?? nothing;
+    let byPart = made.get(as);
+    if (byPart === undefined) {
+      byPart = new Map();
+      made.set(as, byPart);
+    }
+    if (!byPart.has(key)) byPart.set(key, deepFreeze(make()));
+    return byPart.get(key) as T;
+  };
+}
+
+/** Equal values become one object. */
+function createInterning<T>(): (value: T) => T {
+  const known = new Map<string, T>();
+  return (value) => {
+    const key = JSON.stringify(value);
+    let first = known.get(key);
+    if (first === undefined) {
+      first = deepFreeze(value);
+      known.set(key, first);
+    }
+    return first;
+  };
+}
+
+function compileChecks(config: TenantConfig): TokenChecks {
+  const { requireExp, clockSkew, maxAge, subject, audience, type } = config;
+  return {
+    requireExp,
+    clockSkewS: clockSkew / 1000,
+    maxAgeS: maxAge === undefined ? undefined : maxAge / 1000,
+    issuers: acceptedIssuers(config),
+    subjects: subject,
+    audiences: audience?.length === 1 && audience[0] === 'any' ? undefined : audience,
+    types: type?.map(mediaType),
+  };
+}
+
+/** Where keys come by discovery alone, the issuer that was discovered is the one that tokens must name. */
+function acceptedIssuers({ issuer, discovery, secret, keys, jwks }: TenantConfig): readonly string[] | undefined {
+  if (issuer !== undefined || discovery === undefined) return issuer;
+  return secret === undefined && keys === undefined && jwks === undefined ? [discovery.url] : undefined;
+}
+
+/** Opens a prepared tenant's key sources and makes it what the gate serves. Each lease taken is put into `leases`. */
+export function openTenant(
+  prepared: PreparedTenant,
+  upstream: Upstream,
+  sources: Pick<KeySources, 'acquire'> | undefined,
+  leases: KeySourceLease[],
+): Tenant {
+  const { tenant, algorithms, keys, locations, checks, routes, claims, binds, headers, errors } = prepared;
+  const { config, id } = tenant;
+  const { mode, access, payloadHeader, forwardToken, normalizePath } = config;
+  const held = sources === undefined ? [] : keys.remote.map(({ address, policy }) => sources.acquire(address, policy));
+  leases.push(...held);
+  const keySources: KeySource[] = held.map(({ source }) => source);
+  if (keys.keys.length > 0) keySources.unshift(staticKeys(keys.keys));
+  const kid = config.kid ?? 'auto';
+  const identities = [...keys.keys.map(identityOf), ...held.map((lease) => lease.id)];
+  return deepFreeze({
+    id,
+    fingerprint: hash('sha256', JSON.stringify([id, kid, [...algorithms].sort(), ...identities])),
+    mode,
+    upstream,
+    locations,
+    algorithms,
+    keys: createKeyRing(keySources, { algorithms, kid }),
+    checks,
+    routes,
+    access,
+    claims,
+    binds,
+    identityHeaders: headers,
+    payloadHeader,
+    forwardToken,
+    normalizePath,
+    errors,
+    // Keys of a later version: see not-yet.ts.
+    basic: undefined,
+    cors: undefined,
+  });
+}
+
+/** Thumbprints of secrets are salted with bytes that never leave this process: no fingerprint can be tried against. */
+function identityOf({ kid, algorithms, thumbprint }: ImportedKey): string {
+  return JSON.stringify([kid ?? null, thumbprint, ...algorithms]);
+}

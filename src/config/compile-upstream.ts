@@ -1,0 +1,112 @@
+import { hash } from 'node:crypto';
+import type { Upstream, UpstreamTls } from '../gate/policy.ts';
+import { complainIn, type Load, type Section } from './model.ts';
+import { checkTlsMaterial, readPem } from './pem-source.ts';
+import { isPlainObject } from './places.ts';
+import type { ReferencedFiles } from './referenced-files.ts';
+import type { UpstreamConfig } from './shape/upstream.ts';
+
+/** Compiles upstreams; two that are alike in all are one object. */
+export type UpstreamCompiler = (
+  section: Section<{ readonly upstream?: UpstreamConfig | undefined }>,
+) => Promise<Upstream | undefined>;
+
+export function createUpstreamCompiler(load: Load, files: ReferencedFiles): UpstreamCompiler {
+  const known = new Map<string, Upstream>();
+  /** Those that many tenants share by a template: looked at once. */
+  const bySource = new Map<UpstreamConfig, Promise<Upstream | undefined>>();
+
+  const compile = async (section: Section<unknown>, config: UpstreamConfig): Promise<Upstream | undefined> => {
+    const tls = await compileTls(section, config, load, files);
+    const fields = {
+      ...addressOf(config.url),
+      maxConnections: config.maxConnections,
+      tls,
+      hostHeader: config.hostHeader,
+    };
+    checkTlsUse(section, config, load);
+    const key = poolKey(fields);
+    const identity = JSON.stringify([key, fields.basePath, fields.hostHeader]);
+    let upstream = known.get(identity);
+    if (upstream === undefined) {
+      upstream = { key, ...fields };
+      known.set(identity, upstream);
+    }
+    return upstream;
+  };
+
+  return (section) => {
+    const config = section.config.upstream;
+    if (config === undefined) return Promise.resolve(undefined);
+    let compiled = bySource.get(config);
+    if (compiled === undefined) {
+      compiled = compile(section, config);
+      bySource.set(config, compiled);
+    }
+    return compiled;
+  };
+}
+
+type Address = Pick<Upstream, 'scheme' | 'host' | 'port' | 'socketPath' | 'basePath'>;
+
+function addressOf(url: string): Address {
+  if (url.startsWith('unix:')) {
+    return { scheme: 'http', host: '', port: 0, socketPath: url.slice('unix:'.length), basePath: '' };
+  }
+  const { protocol, hostname, port, pathname } = new URL(url);
+  const scheme = protocol === 'https:' ? 'https' : 'http';
+  return {
+    scheme,
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? (scheme === 'https' ? 443 : 80) : Number(port),
+    socketPath: undefined,
+    basePath: pathname.replace(/\/+$/, ''),
+  };
+}
+
+async function compileTls(
+  section: Section<unknown>,
+  { url, tls }: UpstreamConfig,
+  load: Load,
+  files: ReferencedFiles,
+): Promise<UpstreamTls | undefined> {
+  if (!url.startsWith('https:')) return undefined;
+  const pem = async (name: 'ca' | 'cert' | 'key') => {
+    const source = tls?.[name];
+    return source === undefined ? undefined : readPem(section, ['upstream', 'tls', name], source, files);
+  };
+  const [ca, cert, key] = [await pem('ca'), await pem('cert'), await pem('key')];
+  if (ca !== undefined) checkTlsMaterial(section, ['upstream', 'tls', 'ca'], { ca }, load);
+  if (cert !== undefined && key !== undefined) {
+    checkTlsMaterial(section, ['upstream', 'tls', 'cert'], { cert, key }, load);
+  }
+  return { ca, cert, key, serverName: tls?.serverName, insecure: tls?.insecure ?? false };
+}
+
+function checkTlsUse(section: Section<unknown>, { url, tls }: UpstreamConfig, load: Load): void {
+  if (tls === undefined || !isPlainObject(section.raw.upstream)) return;
+  if (!url.startsWith('https:')) {
+    complainIn(load, section, ['upstream', 'tls'], { message: 'goes with an https:// URL only' }, 'error', 'key');
+    return;
+  }
+  const alone = tls.cert === undefined ? tls.key && 'key' : tls.key === undefined && 'cert';
+  if (alone) {
+    const other = alone === 'key' ? 'cert' : 'key';
+    complainIn(load, section, ['upstream', 'tls', alone], { message: `needs ${other} beside it` }, 'error', 'key');
+  }
+  if (tls.insecure === true) {
+    const message = 'accepts any certificate: whoever sits between reads and changes all traffic';
+    const hint = "name the upstream's CA with tls.ca";
+    complainIn(load, section, ['upstream', 'tls', 'insecure'], { message, hint }, 'warning');
+  }
+}
+
+type PoolFields = Pick<Upstream, 'scheme' | 'host' | 'port' | 'socketPath' | 'maxConnections' | 'tls'>;
+
+/** What connections differ by. A private key takes part by digest: pool keys turn up in dumps. */
+function poolKey({ scheme, host, port, socketPath, maxConnections, tls }: PoolFields): string {
+  const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const where = socketPath === undefined ? `${scheme}://${authority}` : `unix:${socketPath}`;
+  const plain = `${where} ${maxConnections}`;
+  return tls === undefined ? plain : `${plain} ${hash('sha256', JSON.stringify(tls), 'base64url')}`;
+}

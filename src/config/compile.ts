@@ -1,0 +1,117 @@
+import { type JudgedNames, judgedNames } from '../gate/headers.ts';
+import type { Policy, Tenant, Timeouts, Upstream } from '../gate/policy.ts';
+import { compileRecognition } from '../gate/recognise.ts';
+import type { KeySourceLease, KeySources } from '../keys/key-sources.ts';
+import { checkOverlaps, checkReservedNames, checkTellApart, emittedNames } from './check/across-tenants.ts';
+import { checkGlobals } from './check/globals.ts';
+import { tenantChecks } from './check/tenant-checks.ts';
+import { createCheckContext } from './check/tenant-facts.ts';
+import { compileErrors } from './compile-errors.ts';
+import { createTenantCompiler, openTenant, type PreparedTenant } from './compile-tenant.ts';
+import { createUpstreamCompiler } from './compile-upstream.ts';
+import { hashConfig } from './config-hash.ts';
+import { deepFreeze } from './deep-freeze.ts';
+import { findingInFile } from './finding.ts';
+import type { Load, Model } from './model.ts';
+import { createReferencedFiles } from './referenced-files.ts';
+import type { GlobalConfig } from './shape/config.ts';
+import { compileTrustedProxies } from './trusted-proxies.ts';
+
+export interface CompiledConfig {
+  readonly policy: Policy;
+  readonly tenantHashes: ReadonlyMap<string, string>;
+  /** Holds on key sources, to be released with the policy. */
+  readonly leases: readonly KeySourceLease[];
+}
+
+/** Counts the policies of this process. */
+let generation = 0;
+
+/** Tenants prepared at a time: most of it is waiting for secret files. */
+const preparedAtOnce = 64;
+
+/**
+ * Holds a config's parts against each other and makes it the gate's Policy. Undefined where something is wrong, which
+ * the report says; then nothing was fetched. Without `sources` only checks: tenants whose keys are remote have none.
+ */
+export async function compileConfig(
+  model: Model,
+  main: string,
+  load: Load,
+  sources: Pick<KeySources, 'acquire'> | undefined,
+): Promise<CompiledConfig | undefined> {
+  const files = createReferencedFiles(load);
+  const compileUpstream = createUpstreamCompiler(load, files);
+  const { globals } = model;
+  checkGlobals(globals, load);
+  if (model.tenants.length === 0) {
+    const hint = 'e.g. tenants: {acme: {secret: {env: ACME_SECRET}}}';
+    load.report.add(findingInFile(main, { message: 'there are no tenants, so every request would be refused', hint }));
+  }
+  const errors = compileErrors(globals, load);
+  const globalUpstream = await compileUpstream(globals);
+  const compileTenant = createTenantCompiler(load, files, compileUpstream, globalUpstream);
+  const prepared = await inBatches(model.tenants, preparedAtOnce, compileTenant);
+
+  const context = createCheckContext(load);
+  for (const facts of prepared) for (const check of tenantChecks) check(facts, context);
+  checkTellApart(prepared, load);
+  const emitted = emittedNames(prepared);
+  checkReservedNames(prepared, emitted, load);
+  const recognition = compileRecognition(
+    prepared.map(({ tenant, alternatives, locations }) => ({ id: tenant.id, match: alternatives, locations })),
+  );
+  if (prepared.every(({ tenant }) => tenant.config.match !== undefined)) checkOverlaps(prepared, recognition, load);
+  if (load.report.hasErrors()) return undefined;
+
+  const leases: KeySourceLease[] = [];
+  const tenants = new Map<string, Tenant>();
+  for (const one of prepared) {
+    tenants.set(one.tenant.id, openTenant(one, one.upstream as Upstream, sources, leases));
+  }
+  const hashes = hashConfig(model, files, load.deps.env);
+  const policy: Policy = Object.freeze({
+    generation: ++generation,
+    hash: hashes.all,
+    tenants,
+    recognise: recognition.recognise,
+    reservedNames: new Set(emitted.keys()),
+    judgedNames: judgedBy(prepared),
+    isTrustedProxy: compileTrustedProxies(globals.config.trustedProxies),
+    errors: deepFreeze(errors),
+    cors: undefined,
+    limits: deepFreeze(globals.config.limits),
+    timeouts: deepFreeze(timeoutsOf(globals.config)),
+  });
+  return { policy, tenantHashes: hashes.tenants, leases };
+}
+
+async function inBatches<T, U>(items: readonly T[], size: number, work: (item: T) => Promise<U>): Promise<U[]> {
+  const done: U[] = [];
+  for (let start = 0; start < items.length; start += size) {
+    done.push(...(await Promise.all(items.slice(start, start + size).map(work))));
+  }
+  return done;
+}
+
+/** Names that some tenant reads a token, a match or a binding from. */
+function judgedBy(prepared: readonly PreparedTenant[]): JudgedNames {
+  const names = new Set<string>();
+  const seen = new Set<object>();
+  for (const { alternatives, locations, binds, routes } of prepared) {
+    for (const { header } of alternatives) for (const name of Object.keys(header ?? {})) names.add(name);
+    if (!seen.has(locations)) {
+      for (const { kind, name } of locations) if (kind !== 'query') names.add(kind === 'cookie' ? 'Cookie' : name);
+    }
+    seen.add(locations);
+    for (const { headerName } of [...binds, ...routes.flatMap((route) => route.binds)]) {
+      if (headerName !== undefined) names.add(headerName);
+    }
+  }
+  return judgedNames(names);
+}
+
+function timeoutsOf({ timeouts }: GlobalConfig): Timeouts {
+  const { header, idle, connect, response, drain } = timeouts;
+  return { headerMs: header, idleMs: idle, connectMs: connect, responseMs: response, drainMs: drain };
+}
