@@ -12,6 +12,8 @@ export interface TestCertificates {
   readonly ca: string;
   /** For "localhost" alone. */
   readonly server: CertificateAndKey;
+  /** For "keys.test" alone: a name that only a proxy can reach. */
+  readonly keyProvider: CertificateAndKey;
   /** For a client named "jwtgate-client". */
   readonly client: CertificateAndKey;
 }
@@ -35,6 +37,7 @@ function makeCertificates(): TestCertificates {
   return {
     ca: issue('jwtgate test CA', createPublicKey(authority.privateKey), [], true),
     server: issueNew('localhost', ['localhost']),
+    keyProvider: issueNew('keys.test', ['keys.test']),
     client: issueNew('jwtgate-client', []),
   };
 }
