@@ -45,10 +45,11 @@ export function createSetFetcher(
   let located: { readonly url: URL; readonly untilMs: number } | undefined;
   let last: { readonly url: string; readonly digest: string; readonly validators: Validators } | undefined;
 
-  async function get(url: URL, validators: Validators, untilMs: number, options: SetFetchOptions) {
+  async function get(url: URL, validators: Validators, startedMs: number, options: SetFetchOptions) {
     // Headers may hold a credential: it is for the configured address, not for wherever its metadata points.
     const headers = url.origin === configured.origin ? policy.headers : {};
-    const timeoutMs = Math.max(1, untilMs - nowMs());
+    // What the exchange before it left of the time; the socket's own clock, as in the timeout itself.
+    const timeoutMs = Math.max(1, policy.timeoutMs - (performance.now() - startedMs));
     const { skipCaches, signal } = options;
     return fetchDocument({
       url,
@@ -62,10 +63,10 @@ export function createSetFetcher(
     });
   }
 
-  async function locate(untilMs: number, options: SetFetchOptions): Promise<URL | FetchFailure> {
+  async function locate(startedMs: number, options: SetFetchOptions): Promise<URL | FetchFailure> {
     if (address.kind === 'jwks') return configured;
     if (located !== undefined && nowMs() < located.untilMs) return located.url;
-    const metadata = await get(discoveryUrl(configured), {}, untilMs, options);
+    const metadata = await get(discoveryUrl(configured), {}, startedMs, options);
     if (metadata.kind === 'failed') return failure(metadata.code, `discovery: ${metadata.detail}`);
     if (metadata.kind === 'notModified') return failure('badStatus', 'discovery: status 304 for no condition');
     const found = readDiscovery(metadata.text, address.url, policy.insecure);
@@ -74,11 +75,11 @@ export function createSetFetcher(
   }
 
   async function fetchSet(options: SetFetchOptions): Promise<SetFetch> {
-    const untilMs = nowMs() + policy.timeoutMs;
-    const url = await locate(untilMs, options);
+    const startedMs = performance.now();
+    const url = await locate(startedMs, options);
     if (!(url instanceof URL)) return url;
     const previous = options.conditional && last?.url === url.href ? last : undefined;
-    const answer = await get(url, previous?.validators ?? {}, untilMs, options);
+    const answer = await get(url, previous?.validators ?? {}, startedMs, options);
     if (answer.kind === 'failed') return answer;
     const { lifetimeMs } = answer;
     if (answer.kind === 'notModified') return { kind: 'unchanged', lifetimeMs };
