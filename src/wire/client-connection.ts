@@ -69,6 +69,7 @@ export function createClientConnection(socket: Socket): ClientConnection {
       start();
     },
     release() {
+      if (socket.destroyed) waiting.length = 0;
       const start = waiting.shift();
       if (waiting.length === 0) socket.resume();
       busy = start !== undefined;

@@ -27,8 +27,17 @@ export interface Exchange {
   answer(answer: Refused | Answered): void;
   /** Ends both sides at once, and says whose doing it was. */
   cut(by: 'clientGone' | 'upstreamGone'): void;
+  /** Asks a tunnel to end politely; anything else goes on. */
+  goAway(): void;
   /** The answer no longer hangs on `response`: the caller says how the exchange ends. */
-  takeOver(onCut: () => void): (end: Outcome['end']) => void;
+  takeOver(tunnel: TunnelControl): (end: Outcome['end']) => void;
+}
+
+export interface TunnelControl {
+  /** Destroys both sides. */
+  cut(): void;
+  /** Says goodbye to both sides. */
+  goAway(): void;
 }
 
 export interface ExchangeInput {
@@ -65,10 +74,7 @@ export function createExchange(input: ExchangeInput): DecidableExchange {
   let cutBy: 'clientGone' | 'upstreamGone' | undefined;
   let gone: Outcome['end'] | undefined;
   let over = false;
-  let onCut = () => {
-    response.destroy();
-    connection.socket.destroy();
-  };
+  let tunnel: TunnelControl | undefined;
 
   const finish = (end: Outcome['end']) => {
     if (over) return;
@@ -149,11 +155,19 @@ export function createExchange(input: ExchangeInput): DecidableExchange {
     cut(by) {
       if (over) return;
       cutBy ??= by;
-      onCut();
+      if (tunnel !== undefined) {
+        tunnel.cut();
+        return;
+      }
+      response.destroy();
+      connection.socket.destroy();
     },
-    takeOver(newOnCut) {
+    goAway() {
+      if (!over) tunnel?.goAway();
+    },
+    takeOver(control) {
       response.off('close', onResponseClose);
-      onCut = newOnCut;
+      tunnel = control;
       return (end) => finish(cutBy ?? end);
     },
   };

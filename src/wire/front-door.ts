@@ -18,13 +18,17 @@ export interface FrontDoor {
   /** Client connections, idle ones included. */
   readonly openConnections: number;
   /**
-   * Stops accepting, ends idle connections, answers what is under way with `Connection: close`, and cuts what is left
-   * after `drainMs`. Resolves when the last connection is gone. A second call stops now.
+   * Stops accepting, ends idle connections, answers what is under way with `Connection: close`. After `drainMs`
+   * WebSockets are told to go away (1001), and half a second later whatever is left is cut. Resolves when the last
+   * connection is gone. A second call stops now.
    */
   close(options: { readonly drainMs: number }): Promise<void>;
   /** After a reload: lets go of connections to upstreams whose `Upstream.key` is not among these. */
   retainUpstreams(keys: ReadonlySet<string>): void;
 }
+
+/** What a WebSocket client gets to answer our Close frame. */
+const goodbyeMs = 500;
 
 /**
  * Listens for clients and hands each socket to the node lane. Rejects with Node's error (EADDRINUSE, EACCES, ENOENT)
@@ -58,7 +62,10 @@ export async function createFrontDoor({ listen, gate }: FrontDoorOptions): Promi
         stopNow();
         return closing;
       }
-      const deadline = setTimeout(stopNow, drainMs);
+      let deadline = setTimeout(() => {
+        lane.goAway();
+        deadline = setTimeout(stopNow, goodbyeMs);
+      }, drainMs);
       closing = once(server, 'close').then(() => {
         clearTimeout(deadline);
         lane.close();
@@ -74,7 +81,8 @@ export async function createFrontDoor({ listen, gate }: FrontDoorOptions): Promi
 async function listenOn(server: Server, listen: ListenAddress): Promise<void> {
   if (listen.kind === 'unix') await bindUnixPath(server, listen);
   else {
-    server.listen({ host: listen.host, port: listen.port });
+    // An empty host is every interface.
+    server.listen({ host: listen.host === '' ? undefined : listen.host, port: listen.port });
     await once(server, 'listening');
   }
   // From here on only a failing accept reports here (EMFILE): connections wait, the process lives.

@@ -37,6 +37,7 @@ async function isStaleSocket(path: string): Promise<boolean> {
 
 async function isAnswered(path: string): Promise<boolean> {
   const probe = connect({ path });
+  probe.on('error', () => undefined);
   try {
     await once(probe, 'connect');
     return true;

@@ -20,6 +20,8 @@ export interface NodeLane {
   readonly activeExchanges: number;
   /** Ends idle connections now, and each busy one after its answer. */
   drain(): void;
+  /** Ends WebSockets politely: with a Close frame of status 1001 where one may stand. */
+  goAway(): void;
   /** Cuts every exchange and connection. */
   close(): void;
   /** Lets go of connections to upstreams whose `Upstream.key` is not among these. */
@@ -102,13 +104,15 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
 
   server.on('connect', (_request, stream) => refuseUnparsed(stream as Socket, 501, 'method CONNECT'));
 
-  server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
+  server.on('clientError', (error: ParserError, stream) => {
     // It ended its side within a body: nobody is there to be told.
     if (error.code === 'HPE_INVALID_EOF_STATE') {
       stream.destroy();
       return;
     }
-    refuseUnparsed(stream as Socket, statusByParserCode[error.code ?? ''] ?? 400, error.code ?? error.message);
+    const socket = stream as Socket;
+    const status = isTargetTooLong(error, socket) ? 414 : (statusByParserCode[error.code ?? ''] ?? 400);
+    refuseUnparsed(socket, status, error.code ?? error.message);
   });
 
   /** Answers what never became a request. Where one is under way on the connection, that one ends it. */
@@ -162,6 +166,9 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
         if (isIdle) connection.socket.destroy();
       }
     },
+    goAway() {
+      for (const exchange of exchanges) exchange.goAway();
+    },
     close() {
       for (const exchange of exchanges) exchange.cut('clientGone');
       for (const { socket } of connections.values()) socket.destroy();
@@ -170,6 +177,18 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
     },
     retainUpstreams: pools.retain,
   };
+}
+
+interface ParserError extends NodeJS.ErrnoException {
+  /** What was read last, and how much of it was taken. */
+  readonly rawPacket?: Buffer;
+  readonly bytesParsed?: number;
+}
+
+/** Certain only where all there is was read at once, without a line end so far; else a long head is just a long head. */
+function isTargetTooLong({ code, rawPacket, bytesParsed }: ParserError, socket: Socket): boolean {
+  if (code !== 'HPE_HEADER_OVERFLOW' || rawPacket === undefined) return false;
+  return rawPacket.byteLength === socket.bytesRead && !rawPacket.subarray(0, bytesParsed).includes(0x0a);
 }
 
 /** Limits and timeouts follow a reload: Node reads them anew for each connection, each head and each idle wait. */

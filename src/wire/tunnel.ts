@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Exchange } from './exchange.ts';
 import { closeLingering } from './linger.ts';
 import { switchingFields } from './response-fields.ts';
+import { createFrameTracker, type FrameTracker, goingAwayFrame } from './websocket-frames.ts';
 
 /** The client's half of a WebSocket handshake, while the upstream has not answered. */
 export interface Handshake {
@@ -51,14 +52,23 @@ export interface SwitchInput {
 export function switchProtocols(input: SwitchInput): void {
   const { exchange, handshake, answer, upstreamSocket } = input;
   const { socket } = handshake;
-  const end = exchange.takeOver(() => {
-    upstreamSocket.destroy();
-    socket.destroy();
+  const toClient = createFrameTracker();
+  const end = exchange.takeOver({
+    cut: () => {
+      upstreamSocket.destroy();
+      socket.destroy();
+    },
+    goAway: () => {
+      upstreamSocket.unpipe(socket);
+      if (toClient.betweenFrames) socket.end(goingAwayFrame);
+      else socket.end();
+      upstreamSocket.end();
+    },
   });
   exchange.response.detachSocket(socket);
   exchange.markAnswered(101);
   socket.write(switchingHead(answer), 'latin1');
-  joinSockets(input, end);
+  joinSockets(input, toClient, end);
 }
 
 function switchingHead({ httpVersion, rawHeaders }: IncomingMessage): string {
@@ -70,27 +80,32 @@ function switchingHead({ httpVersion, rawHeaders }: IncomingMessage): string {
 
 function joinSockets(
   { exchange, handshake, upstreamSocket, upstreamHead, idleMs }: SwitchInput,
+  toClient: FrameTracker,
   end: (how: 'complete' | 'clientGone' | 'upstreamGone') => void,
 ): void {
   const { socket } = handshake;
   const { watch } = exchange;
   watch.start(idleMs, () => exchange.cut(socket.writableNeedDrain ? 'clientGone' : 'upstreamGone'));
 
-  const join = (from: Socket, to: Socket, head: Buffer, count: (bytes: number) => void) => {
+  const join = (from: Socket, to: Socket, head: Buffer, onBytes: (chunk: Buffer) => void) => {
     from.setTimeout(0);
     from.setNoDelay(true);
     if (head.byteLength > 0) {
-      count(head.byteLength);
+      onBytes(head);
       to.write(head);
     }
-    from.on('data', (chunk: Buffer) => {
-      count(chunk.byteLength);
-      watch.refresh();
-    });
+    from.on('data', onBytes);
     from.pipe(to);
   };
-  join(socket, upstreamSocket, handshake.take(), exchange.countRequestBytes);
-  join(upstreamSocket, socket, upstreamHead, exchange.countResponseBytes);
+  join(socket, upstreamSocket, handshake.take(), (chunk) => {
+    exchange.countRequestBytes(chunk.byteLength);
+    watch.refresh();
+  });
+  join(upstreamSocket, socket, upstreamHead, (chunk) => {
+    exchange.countResponseBytes(chunk.byteLength);
+    toClient.push(chunk);
+    watch.refresh();
+  });
 
   let how: 'complete' | 'clientGone' | 'upstreamGone' = 'complete';
   let closed = 0;

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
-import { until } from './until.ts';
 
 export interface ParsedResponse {
   readonly status: number;
@@ -31,6 +30,7 @@ export interface RawClient {
 
 export async function openRawClient(options: NetConnectOpts): Promise<RawClient> {
   const socket = connect(options);
+  socket.setNoDelay(true);
   const client = rawClientOn(socket);
   await once(socket, 'connect');
   return client;
@@ -40,18 +40,44 @@ export function rawClientOn(socket: Socket): RawClient {
   let received = '';
   let taken = 0;
   let ending: 'end' | 'reset' | undefined;
+  const waiting = new Set<() => void>();
+  const wake = () => {
+    for (const check of waiting) check();
+  };
+  const end = (how: 'end' | 'reset') => () => {
+    ending ??= how;
+    wake();
+  };
   socket.on('data', (chunk) => {
     received += chunk.toString('latin1');
+    wake();
   });
-  socket.on('end', () => {
-    ending ??= 'end';
-  });
-  socket.on('error', () => {
-    ending ??= 'reset';
-  });
-  socket.on('close', () => {
-    ending ??= 'end';
-  });
+  socket.on('end', end('end')).on('error', end('reset')).on('close', end('end'));
+
+  /** Asks again whenever something has happened on the socket. */
+  const wait = <T>(what: string, find: () => T | undefined, withinMs: number) =>
+    new Promise<T>((resolve, reject) => {
+      const settle = (act: () => void) => {
+        clearTimeout(timer);
+        waiting.delete(check);
+        act();
+      };
+      const timer = setTimeout(() => {
+        const state = `so far ${JSON.stringify(received.slice(taken, taken + 200))}, ${ending ?? 'open'}`;
+        settle(() => reject(new Error(`not within ${withinMs} ms: ${what} (${state})`)));
+      }, withinMs);
+      const check = () => {
+        try {
+          const found = find();
+          if (found !== undefined) settle(() => resolve(found));
+        } catch (error) {
+          settle(() => reject(error));
+        }
+      };
+      waiting.add(check);
+      check();
+    });
+
   return {
     socket,
     get received() {
@@ -64,25 +90,18 @@ export function rawClientOn(socket: Socket): RawClient {
       socket.write(typeof text === 'string' ? Buffer.from(text, 'latin1') : text);
     },
     async response({ head = false, withinMs = 5_000 } = {}) {
-      let parsed = parseResponse(received.slice(taken), head, ending !== undefined);
-      await until(
-        `an answer (so far ${JSON.stringify(received.slice(taken, taken + 200))}, ${ending ?? 'open'})`,
-        () => {
-          parsed = parseResponse(received.slice(taken), head, ending !== undefined);
-          return parsed !== undefined || ending !== undefined;
-        },
-        withinMs,
-      );
-      if (parsed === undefined) {
-        throw new Error(`no whole answer before the ${ending}: ${JSON.stringify(received.slice(taken))}`);
-      }
+      const find = () => {
+        const parsed = parseResponse(received.slice(taken), head, ending !== undefined);
+        if (parsed === undefined && ending !== undefined) {
+          throw new Error(`no whole answer before the ${ending}: ${JSON.stringify(received.slice(taken))}`);
+        }
+        return parsed;
+      };
+      const parsed = await wait('an answer', find, withinMs);
       taken += parsed.length;
       return parsed.response;
     },
-    async closed(withinMs = 5_000) {
-      await until('the connection is closed', () => ending !== undefined, withinMs);
-      return ending as 'end' | 'reset';
-    },
+    closed: (withinMs = 5_000) => wait('the connection is closed', () => ending, withinMs),
     destroy() {
       socket.destroy();
     },
