@@ -1,0 +1,57 @@
+import { LRUCache } from 'lru-cache';
+
+/** How a call to a provisioning endpoint ended. */
+export type ProvisionResult = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly detail: string };
+
+/** Who has been provisioned: kept across reloads, so that an edit of the config calls nobody's endpoint again. */
+export interface Provisions {
+  /**
+   * Undefined where the key is remembered; else the one call for it, joined by everyone who asks while it is under way.
+   * A failure is not remembered: the next request tries again. `call` must not reject.
+   */
+  ensure(
+    key: string,
+    rememberMs: number,
+    nowMs: number,
+    call: () => Promise<ProvisionResult>,
+  ): Promise<ProvisionResult> | undefined;
+  readonly remembered: number;
+  readonly underWay: number;
+}
+
+export interface ProvisionLimits {
+  /** Keys remembered; the one used longest ago goes first, and would be provisioned once more. */
+  readonly entries: number;
+  /** Calls under way at once: beyond it a new key fails at once, so that no endpoint is flooded through us. */
+  readonly concurrent: number;
+}
+
+export function createProvisions({ entries, concurrent }: ProvisionLimits): Provisions {
+  /** Key → end of its time, in milliseconds since the epoch. */
+  const done = new LRUCache<string, number>({ max: entries });
+  const flights = new Map<string, Promise<ProvisionResult>>();
+  return {
+    ensure(key, rememberMs, nowMs, call) {
+      const until = done.get(key);
+      if (until !== undefined && nowMs < until) return undefined;
+      const flying = flights.get(key);
+      if (flying !== undefined) return flying;
+      if (flights.size >= concurrent) {
+        return Promise.resolve({ kind: 'failed', detail: `${concurrent} provisioning calls are under way already` });
+      }
+      const flight = call().then((result) => {
+        flights.delete(key);
+        if (result.kind === 'done') done.set(key, nowMs + rememberMs);
+        return result;
+      });
+      flights.set(key, flight);
+      return flight;
+    },
+    get remembered() {
+      return done.size;
+    },
+    get underWay() {
+      return flights.size;
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { createProvisions, type ProvisionResult } from '../../src/state/provisions.ts';
+
+/** A call whose end the test decides. */
+function controlled() {
+  const pending: ((result: ProvisionResult) => void)[] = [];
+  const call = () => new Promise<ProvisionResult>((resolve) => pending.push(resolve));
+  return { call, end: (result: ProvisionResult) => pending.shift()?.(result), started: () => pending.length };
+}
+
+const done: ProvisionResult = { kind: 'done' };
+const failed: ProvisionResult = { kind: 'failed', detail: 'status 500' };
+
+describe('a user', () => {
+  it('is provisioned by one call, however many requests arrive together, and then remembered', async () => {
+    const provisions = createProvisions({ entries: 10, concurrent: 5 });
+    const { call, end, started } = controlled();
+    const waiting = Array.from({ length: 50 }, () => provisions.ensure('acme\0joe', 1000, 0, call));
+    expect(started()).toBe(1);
+    end(done);
+    expect(await Promise.all(waiting)).toEqual(Array.from({ length: 50 }, () => done));
+    expect(provisions.ensure('acme\0joe', 1000, 999, call)).toBeUndefined();
+    expect(provisions.ensure('acme\0joe', 1000, 1000, call)).toBeDefined();
+  });
+
+  it('whose call failed is tried again by the next request', async () => {
+    const provisions = createProvisions({ entries: 10, concurrent: 5 });
+    const { call, end } = controlled();
+    const first = provisions.ensure('k', 1000, 0, call);
+    end(failed);
+    expect(await first).toEqual(failed);
+    const second = provisions.ensure('k', 1000, 1, call);
+    end(done);
+    expect(await second).toEqual(done);
+    expect(provisions.ensure('k', 1000, 2, call)).toBeUndefined();
+  });
+
+  it('of one tenant says nothing of a user of another', () => {
+    const provisions = createProvisions({ entries: 10, concurrent: 5 });
+    const { call, started } = controlled();
+    provisions.ensure('acme\0joe', 1000, 0, call);
+    provisions.ensure('globex\0joe', 1000, 0, call);
+    expect(started()).toBe(2);
+  });
+});
+
+it('a flood of new users neither floods the endpoint nor grows memory', async () => {
+  const provisions = createProvisions({ entries: 3, concurrent: 2 });
+  const { call, end, started } = controlled();
+  const flood = Array.from({ length: 100 }, (_, i) => provisions.ensure(`${i}`, 1000, 0, call));
+  expect(started()).toBe(2);
+  expect(await flood[50]).toMatchObject({ kind: 'failed' });
+  end(done);
+  end(done);
+  await Promise.all(flood);
+  expect(provisions.underWay).toBe(0);
+  for (let i = 0; i < 20; i++) {
+    const flight = provisions.ensure(`later ${i}`, 1000, 0, call);
+    end(done);
+    await flight;
+  }
+  expect(provisions.remembered).toBe(3);
+});
