@@ -7,7 +7,6 @@ import type { Route } from '../gate/policy.ts';
 import type { MatchAlternative } from '../gate/recognise.ts';
 import type { ConfigPath } from './config-path.ts';
 import { complainIn, type Load, type TenantSection } from './model.ts';
-import { isPlannedBindSource, notYetText } from './not-yet.ts';
 import type { MatchConfig, RouteConfig, TokenLocationConfig } from './shape/judgement.ts';
 import type { TenantConfig } from './shape/tenant.ts';
 
@@ -48,10 +47,6 @@ export function compileBinds(
 ): BindRule[] {
   return Object.entries(bind ?? {}).flatMap(([names, source]) => {
     const at = [...path, names];
-    if (isPlannedBindSource(source)) {
-      complainIn(load, tenant, at, { message: `${source}: ${notYetText}` });
-      return [];
-    }
     const claimPaths: ClaimPath[] = [];
     for (const one of alternatives(names)) {
       const claimPath = typeof one === 'string' ? accept(parseClaimPath(one), tenant, at, load, 'key') : one;
@@ -140,12 +135,13 @@ function compileAlternative(
     const claimPath = accept(parseClaimPath(name), tenant, [...at, 'claim', name], load, 'key');
     return claimPath === undefined ? [] : [{ path: claimPath as ClaimPath, value }];
   });
-  const { header, query, kid, issuer, tokenHeader } = match;
+  const { header, query, basicUser, kid, issuer, tokenHeader } = match;
   return {
     host: match.host?.toLowerCase().replace(/\.$/, ''),
     path,
     header,
     query,
+    basicUser,
     kid,
     issuer,
     tokenHeader,

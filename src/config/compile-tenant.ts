@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
+import type { BasicCredential } from '../gate/basic.ts';
 import { type ClaimCheck, mediaType } from '../gate/claims.ts';
+import type { Cors } from '../gate/cors.ts';
 import type { Tenant, TokenChecks, Upstream } from '../gate/policy.ts';
 import type { ErrorFormat } from '../gate/refuse.ts';
 import type { ImportedKey } from '../keys/imported-key.ts';
@@ -7,6 +9,7 @@ import { createKeyRing, type KeySource, staticKeys } from '../keys/key-ring.ts';
 import type { KeySourceLease, KeySources } from '../keys/key-sources.ts';
 import type { TenantFacts } from './check/tenant-facts.ts';
 import { compileAlgorithms } from './compile-algorithms.ts';
+import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
 import {
   compileBinds,
@@ -19,6 +22,7 @@ import {
 import type { UpstreamCompiler } from './compile-upstream.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import type { Load, TenantSection } from './model.ts';
+import { prepareBasic } from './prepare-basic.ts';
 import { prepareKeys } from './prepare-keys.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
 import type { TenantConfig } from './shape/tenant.ts';
@@ -29,6 +33,8 @@ export interface PreparedTenant extends TenantFacts {
   readonly claims: readonly ClaimCheck[];
   readonly checks: TokenChecks;
   readonly errors: ErrorFormat;
+  readonly basic: BasicCredential | undefined;
+  readonly cors: Cors | undefined;
 }
 
 export type TenantCompiler = (tenant: TenantSection) => Promise<PreparedTenant>;
@@ -39,6 +45,7 @@ export function createTenantCompiler(
   files: ReferencedFiles,
   compileUpstream: UpstreamCompiler,
   globalUpstream: Upstream | undefined,
+  globalCors: Cors | undefined,
 ): TenantCompiler {
   const shared = createSharing();
   const interned = createInterning<TokenChecks>();
@@ -46,8 +53,9 @@ export function createTenantCompiler(
   return async (tenant) => {
     const { config } = tenant;
     const algorithms = compileAlgorithms(tenant, load);
-    const [keys, ownUpstream] = await Promise.all([
+    const [keys, basic, ownUpstream] = await Promise.all([
       prepareKeys(tenant, algorithms, load, files),
+      prepareBasic(tenant, load, files),
       config.upstream === undefined ? undefined : compileUpstream(tenant),
     ]);
     const inherited = `${config.access} ${config.normalizePath}`;
@@ -64,6 +72,8 @@ export function createTenantCompiler(
       headers: shared(config.headers, 'headers', () => compileHeaders(tenant, load)),
       checks: interned(compileChecks(config)),
       errors: shared(config.errors, 'errors', () => compileErrors(tenant, load)),
+      basic,
+      cors: config.cors === undefined ? globalCors : shared(config.cors, 'cors', () => compileCorsOf(tenant, load)),
     };
   };
 }
@@ -155,9 +165,8 @@ export function openTenant(
     forwardToken,
     normalizePath,
     errors,
-    // Keys of a later version: see not-yet.ts.
-    basic: undefined,
-    cors: undefined,
+    basic: prepared.basic,
+    cors: prepared.cors,
   });
 }
 

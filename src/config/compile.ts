@@ -1,4 +1,6 @@
+import { foldName } from '../gate/field-name.ts';
 import { type JudgedNames, judgedNames } from '../gate/headers.ts';
+import { wayHeader } from '../gate/judge.ts';
 import type { Policy, Tenant, Timeouts, Upstream } from '../gate/policy.ts';
 import { compileRecognition } from '../gate/recognise.ts';
 import type { KeySourceLease, KeySources } from '../keys/key-sources.ts';
@@ -6,6 +8,7 @@ import { checkOverlaps, checkReservedNames, checkTellApart, emittedNames } from 
 import { checkGlobals } from './check/globals.ts';
 import { tenantChecks } from './check/tenant-checks.ts';
 import { createCheckContext } from './check/tenant-facts.ts';
+import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
 import { createTenantCompiler, openTenant, type PreparedTenant } from './compile-tenant.ts';
 import { createUpstreamCompiler } from './compile-upstream.ts';
@@ -50,7 +53,8 @@ export async function compileConfig(
   }
   const errors = compileErrors(globals, load);
   const globalUpstream = await compileUpstream(globals);
-  const compileTenant = createTenantCompiler(load, files, compileUpstream, globalUpstream);
+  const cors = compileCorsOf(globals, load);
+  const compileTenant = createTenantCompiler(load, files, compileUpstream, globalUpstream, cors);
   const prepared = await inBatches(model.tenants, preparedAtOnce, compileTenant);
 
   const context = createCheckContext(load);
@@ -75,16 +79,19 @@ export async function compileConfig(
     hash: hashes.all,
     tenants,
     recognise: recognition.recognise,
-    reservedNames: new Set(emitted.keys()),
+    reservedNames: new Set([...emitted.keys(), ...alwaysReserved]),
     judgedNames: judgedBy(prepared),
     isTrustedProxy: compileTrustedProxies(globals.config.trustedProxies),
     errors: deepFreeze(errors),
-    cors: undefined,
+    cors,
     limits: deepFreeze(globals.config.limits),
     timeouts: deepFreeze(timeoutsOf(globals.config)),
   });
   return { policy, tenantHashes: hashes.tenants, leases };
 }
+
+/** Ours by default: an upstream may trust them though no tenant of this config sends them. */
+const alwaysReserved = ['X-Jwt-Tenant', 'X-Jwt-Subject', wayHeader].map(foldName);
 
 async function inBatches<T, U>(items: readonly T[], size: number, work: (item: T) => Promise<U>): Promise<U[]> {
   const done: U[] = [];
@@ -104,8 +111,8 @@ function judgedBy(prepared: readonly PreparedTenant[]): JudgedNames {
       for (const { kind, name } of locations) if (kind !== 'query') names.add(kind === 'cookie' ? 'Cookie' : name);
     }
     seen.add(locations);
-    for (const { headerName } of [...binds, ...routes.flatMap((route) => route.binds)]) {
-      if (headerName !== undefined) names.add(headerName);
+    for (const { headerNames } of [...binds, ...routes.flatMap((route) => route.binds)]) {
+      for (const name of headerNames) names.add(name);
     }
   }
   return judgedNames(names);

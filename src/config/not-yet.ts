@@ -11,7 +11,6 @@ const plannedKeys: ReadonlySet<string> = new Set([
   'http2',
   'revoked',
   'replay',
-  'cors',
   'tracing',
   'listen.tls',
   'upstream.sign',
@@ -20,8 +19,6 @@ const plannedKeys: ReadonlySet<string> = new Set([
   'tenants.*.provision',
   'tenants.*.revoked',
   'tenants.*.replay',
-  'tenants.*.cors',
-  'tenants.*.basic',
   'tenants.*.closeAtExpiry',
   'tenants.*.sign',
   'tenants.*.upstream.sign',
@@ -42,9 +39,4 @@ export function isPlanned(path: ConfigPath): boolean {
   const names = path.filter((part) => typeof part === 'string');
   if ((names[0] === 'tenants' || names[0] === 'templates') && names.length > 1) names.splice(0, 2, 'tenants', '*');
   return plannedKeys.has(names.join('.'));
-}
-
-/** `bind` to a part of the body: planned as well. */
-export function isPlannedBindSource(source: string): boolean {
-  return source.startsWith('body.');
 }

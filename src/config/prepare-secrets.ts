@@ -13,9 +13,9 @@ import type { ReferencedFiles } from './referenced-files.ts';
 import type { SecretConfig } from './shape/keys.ts';
 
 /** One secret of a tenant, as it was checked and as it stands in the config. */
-interface SecretEntry {
+export interface SecretEntry {
   readonly tenant: TenantSection;
-  readonly secret: SecretConfig;
+  readonly secret: Omit<SecretConfig, 'kid'>;
   readonly raw: Plain | undefined;
   readonly path: ConfigPath;
   readonly load: Load;
@@ -34,7 +34,7 @@ export async function prepareSecrets(
     const place = Array.isArray(all) ? { raw: all[index], path: ['secret', index] } : { raw: all, path: ['secret'] };
     const entry: SecretEntry = { tenant, secret, load, ...place };
     const text = await readSecret(entry, files);
-    const key = text === undefined ? undefined : importEntry(entry, text, algorithms);
+    const key = text === undefined ? undefined : importEntry(entry, secret.kid, text, algorithms);
     if (key !== undefined) placed.push({ key, path: entry.path });
   }
   return placed;
@@ -44,12 +44,13 @@ function say({ load, tenant }: SecretEntry, at: ConfigPath, text: FindingText, s
   complainIn(load, tenant, at, text, severity);
 }
 
-async function readSecret(entry: SecretEntry, files: ReferencedFiles): Promise<string | undefined> {
+/** The text of a secret, wherever it is kept; undefined where it can't be had, which the report then says. */
+export async function readSecret(entry: SecretEntry, files: ReferencedFiles): Promise<string | undefined> {
   const { secret, load, path } = entry;
   if (secret.env !== undefined) return readVariable(entry, secret.env, load.deps.env[secret.env]);
   if (secret.file !== undefined) return readSecretFile(entry, secret.file, files);
   if (isLiteral(entry)) {
-    const hint = 'who can read the config can make tokens: use {file: …} or {env: …}';
+    const hint = 'whoever can read the config can act as this tenant: use {file: …} or {env: …}';
     say(entry, path, { message: 'the secret stands in the config', hint }, 'warning');
   }
   return secret.value?.reveal();
@@ -84,14 +85,27 @@ function isLiteral({ load, tenant, raw, path }: SecretEntry): boolean {
   return span !== undefined && !span.source.text.slice(span.start, span.end).includes('${');
 }
 
-function importEntry(entry: SecretEntry, text: string, algorithms: ReadonlySet<string>): ImportedKey | undefined {
-  const { encoding, kid } = entry.secret;
-  const at = isPlainObject(entry.raw) ? [...entry.path, sourceOf(entry.secret)] : entry.path;
-  const bytes = decodeSecret(text, encoding);
-  if (!(bytes instanceof Uint8Array)) {
-    say(entry, at, bytes);
-    return undefined;
-  }
+/** The bytes of a secret's text by its declared encoding. */
+export function decodeEntry(entry: SecretEntry, text: string): Uint8Array | undefined {
+  const bytes = decodeSecret(text, entry.secret.encoding);
+  if (bytes instanceof Uint8Array) return bytes;
+  say(entry, placeOf(entry), bytes);
+  return undefined;
+}
+
+function placeOf({ raw, path, secret }: SecretEntry): ConfigPath {
+  return isPlainObject(raw) ? [...path, sourceOf(secret)] : path;
+}
+
+function importEntry(
+  entry: SecretEntry,
+  kid: string | undefined,
+  text: string,
+  algorithms: ReadonlySet<string>,
+): ImportedKey | undefined {
+  const at = placeOf(entry);
+  const bytes = decodeEntry(entry, text);
+  if (bytes === undefined) return undefined;
   const key = importSecret(bytes, { kid, allowWeakSecret: entry.tenant.config.allowWeakSecret }, algorithms);
   if (isKeyProblem(key)) {
     // A wrong algorithm is said once, of `algorithms`.
@@ -120,7 +134,7 @@ function warnOfEncoding(entry: SecretEntry, at: ConfigPath, text: string): void 
   say(entry, at, { message, hint: `say encoding: ${likely}, or encoding: utf8` }, 'warning');
 }
 
-function sourceOf({ value, env }: SecretConfig): string {
+function sourceOf({ value, env }: SecretEntry['secret']): string {
   if (value !== undefined) return 'value';
   return env === undefined ? 'file' : 'env';
 }

@@ -31,7 +31,7 @@ export function readBasic(head: Pick<RequestHead, 'headers'>): BasicContent {
   return { kind: 'credentials', unverifiedUser: text.slice(0, colon), unverifiedPassword: text.slice(colon + 1) };
 }
 
-export function compileBasic(user: string, password: string): BasicCredential {
+export function compileBasic(user: string, password: string | Uint8Array): BasicCredential {
   return { userDigest: digest(user), passwordDigest: digest(password) };
 }
 
@@ -42,6 +42,6 @@ export function basicMatches(credential: BasicCredential, user: string, password
   return sameUser && samePassword;
 }
 
-function digest(text: string): Uint8Array {
-  return createHash('sha256').update(text, 'utf8').digest();
+function digest(text: string | Uint8Array): Uint8Array {
+  return createHash('sha256').update(text).digest();
 }

@@ -33,9 +33,9 @@ export type BindSource =
 export interface BindRule {
   /** In the config's words: for the log. */
   readonly text: string;
-  /** `path.NAME`: the variable must stand in the patterns that can come before it. */
-  readonly pathVariable: string | undefined;
-  readonly headerName: string | undefined;
+  /** `path.NAME`: the variables must stand in the patterns that can come before it. */
+  readonly pathVariables: readonly string[];
+  readonly headerNames: readonly string[];
   readonly readsBody: boolean;
   readonly test: (claims: JsonObject, request: BindableRequest) => boolean;
 }
@@ -70,13 +70,35 @@ const wholeSources: Readonly<Record<string, Read>> = {
   method: (request) => request.head.method,
 };
 
+/** Compiles one entry of `bind`; of several sources, all must agree with the claim. */
+export function compileBind(
+  claims: readonly ClaimPath[],
+  source: BindSource | readonly BindSource[],
+): BindRule | { readonly problem: string } {
+  const rules: BindRule[] = [];
+  for (const one of Array.isArray(source) ? (source as readonly BindSource[]) : [source as BindSource]) {
+    const rule = compileOne(claims, one);
+    if ('problem' in rule) return rule;
+    rules.push(rule);
+  }
+  const [only] = rules;
+  if (only !== undefined && rules.length === 1) return only;
+  return {
+    text: rules.map(({ text }) => text).join(', '),
+    pathVariables: rules.flatMap(({ pathVariables }) => pathVariables),
+    headerNames: rules.flatMap(({ headerNames }) => headerNames),
+    readsBody: rules.some(({ readsBody }) => readsBody),
+    test: (payload, request) => rules.every((rule) => rule.test(payload, request)),
+  };
+}
+
 /**
- * Compiles one entry of `bind`: any of the claims (or, where a claim is a list, any member of it) must equal the
+ * Any of the claims (or, where a claim is a list, any member of it) must equal the
  * request's value to the letter. Path, query, header, host and method are text, so a claim's number is compared as its
  * decimal text; a body has types of its own, so there `as` says which. Whatever is missing is a mismatch, unless the
  * request's side is `optional`.
  */
-export function compileBind(claims: readonly ClaimPath[], source: BindSource): BindRule | { readonly problem: string } {
+function compileOne(claims: readonly ClaimPath[], source: BindSource): BindRule | { readonly problem: string } {
   const spec = typeof source === 'string' ? { from: source } : source;
   const dot = spec.from.indexOf('.');
   const kind = dot === -1 ? spec.from : spec.from.slice(0, dot);
@@ -89,8 +111,8 @@ export function compileBind(claims: readonly ClaimPath[], source: BindSource): B
   const asText = kind !== 'body' || split !== undefined || spec.as === 'text';
   return {
     text: `${claims.map((path) => path.join('.')).join(' or ')}: ${spec.from}${part === undefined ? '' : ` part ${part}`}`,
-    pathVariable: kind === 'path' ? name : undefined,
-    headerName: kind === 'header' ? name : undefined,
+    pathVariables: kind === 'path' ? [name] : [],
+    headerNames: kind === 'header' ? [name] : [],
     readsBody: kind === 'body',
     test: (payload, request) => {
       const whole = read(request);

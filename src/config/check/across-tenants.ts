@@ -41,14 +41,13 @@ export function checkReservedNames(
       if (location.kind === 'header') say([...at, 'header'], location.name, 'reads the token from');
     }
     const bindNames = Object.keys(tenant.config.bind ?? {});
-    for (const [index, { headerName }] of binds.entries()) {
-      if (headerName !== undefined) say(['bind', bindNames[index] as string], headerName, 'binds to');
+    for (const [index, { headerNames }] of binds.entries()) {
+      for (const name of headerNames) say(['bind', bindNames[index] as string], name, 'binds to');
     }
     for (const [routeIndex, route] of routes.entries()) {
       const names = Object.keys(tenant.config.routes?.[routeIndex]?.bind ?? {});
-      for (const [index, { headerName }] of route.binds.entries()) {
-        if (headerName === undefined) continue;
-        say(['routes', routeIndex, 'bind', names[index] as string], headerName, 'binds to');
+      for (const [index, { headerNames }] of route.binds.entries()) {
+        for (const name of headerNames) say(['routes', routeIndex, 'bind', names[index] as string], name, 'binds to');
       }
     }
   }

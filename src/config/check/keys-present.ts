@@ -3,7 +3,9 @@ import { refuse, type TenantCheck, warn } from './tenant-facts.ts';
 /** A tenant whose tokens must be checked needs something to check them with. */
 export const keysPresent: TenantCheck = (facts, context) => {
   const { config } = facts.tenant;
-  const hasKeys = [config.secret, config.keys, config.jwks, config.discovery].some((one) => one !== undefined);
+  const hasKeys = [config.secret, config.keys, config.jwks, config.discovery, config.basic].some(
+    (one) => one !== undefined,
+  );
   const isPublic = config.access === 'public' && facts.routes.every(({ access }) => access === 'public');
   if (!hasKeys && !isPublic) {
     const hint = 'give it a secret, keys, jwks or discovery; or access: public, which looks at no token';

@@ -76,9 +76,10 @@ function checkBinds(
   path: readonly (string | number)[],
   variables: readonly string[],
 ): void {
-  for (const [index, { pathVariable }] of binds.entries()) {
-    if (pathVariable === undefined || variables.includes(pathVariable)) continue;
-    refuse(facts, context, [...path, names[index] as string], unknownVariable(pathVariable, variables));
+  for (const [index, { pathVariables }] of binds.entries()) {
+    const missing = pathVariables.find((variable) => !variables.includes(variable));
+    if (missing === undefined) continue;
+    refuse(facts, context, [...path, names[index] as string], unknownVariable(missing, variables));
   }
 }
 

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
+import { cors } from './cors.ts';
 import { errors } from './errors.ts';
 import { listenAddress } from './listener.ts';
 import { tenant, tenantId } from './tenant.ts';
@@ -105,6 +106,11 @@ export const globalFields = {
     })
     .prefault({})
     .describe('What is logged, to standard output. Tokens and secrets never are.'),
+  cors: cors
+    .optional()
+    .describe(
+      'Which web pages may call (CORS): for tenants that say nothing else, and where tenants are recognised by their tokens, which preflights do not carry.',
+    ),
   errors: errors
     .optional()
     .describe("How refusals look before a tenant is known, and what a tenant's own `errors` is laid upon."),

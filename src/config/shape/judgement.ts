@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { flag, headerName, oneOrMore, textOrNumber, words } from './values.ts';
+import { count, flag, headerName, oneOrMore, textOrNumber, words } from './values.ts';
 
 /* What is judged of a request and its token: match, token locations, claims, bind, routes. */
 
@@ -26,6 +26,7 @@ const matchObject = z
       'Header values of the request that must be equal. Anyone can send them: they only choose.',
     ),
     query: ids(words(), 'Query parameters of the request that must be equal.'),
+    basicUser: words().optional().describe('User of HTTP Basic credentials, which must then be those of `basic`.'),
     kid: textOrNumber().optional().describe("The token's key ID. A number in a token is compared as its text."),
     issuer: words().optional().describe("The token's `iss` claim."),
     tokenHeader: ids(words(), "Members of the token's JOSE header, e.g. {iss: https://…}."),
@@ -92,14 +93,38 @@ export type ConditionConfig = z.output<typeof condition>;
 
 export const claims = z.record(words(), condition);
 
-const bindSource = /^(?:path|query|header)\..+$|^host$|^method$/s;
+const bindWords = 'must be path.NAME, query.NAME, header.NAME, host, method or body./json/pointer';
 
-export const bind = z.record(
-  words(),
-  z
-    .string({ error: 'must be path.NAME, query.NAME, header.NAME, host or method' })
-    .regex(bindSource, { error: 'must be path.NAME, query.NAME, header.NAME, host or method' }),
-);
+const bindFrom = z
+  .string({ error: bindWords })
+  .regex(/^(?:path|query|header)\..+$|^host$|^method$|^body\.\/.*$/s, { error: bindWords });
+
+const bindObject = z
+  .strictObject({
+    from: bindFrom.describe(
+      'Where in the request: path.NAME, query.NAME, header.NAME, host, method or body./json/pointer.',
+    ),
+    as: z
+      .enum(['exact', 'text'])
+      .optional()
+      .describe(
+        'How a value of the body is compared. `exact` (default): 2315 and "2315" differ. `text`: they are the same id. All else in a request is text.',
+      ),
+    split: words().optional().describe('Separator at which the value is cut; `part` says which piece is compared.'),
+    part: count(0, 1000).optional().describe('Piece that is compared, from 0.'),
+    optional: flag()
+      .optional()
+      .describe('true: a request without this value passes; one with another value never does. Default: false.'),
+  })
+  .refine(({ split, part }) => (split === undefined) === (part === undefined), {
+    error: 'split and part go together, e.g. split: "/", part: 0',
+  });
+
+const bindSource = z.union([bindFrom, bindObject], {
+  error: `${bindWords}, or an object {from, as, split, part, optional}`,
+});
+
+export const bind = z.record(words(), z.union([bindSource, z.array(bindSource).min(1)]));
 
 export const access = z.enum(['required', 'optional', 'public'], { error: 'must be required, optional or public' });
 

@@ -10,24 +10,25 @@ const kid = () =>
     .optional()
     .describe('The key ID (`kid`) by which tokens name this key. A number is taken as its text.');
 
+const secretFields = {
+  value: secretText().optional().describe('The secret itself. Anyone who can read the config can then make tokens.'),
+  env: words()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of an environment variable' })
+    .optional()
+    .describe('Name of the environment variable that holds it.'),
+  file: words()
+    .optional()
+    .describe(
+      'Path of the file that holds it, relative to the config file. One line break at its end is dropped; read again on reload.',
+    ),
+  encoding: z
+    .enum(secretEncodings)
+    .prefault('utf8')
+    .describe('How the bytes of the secret are written. Default: utf8, the text itself.'),
+};
+
 const secretObject = z
-  .strictObject({
-    value: secretText().optional().describe('The secret itself. Anyone who can read the config can then make tokens.'),
-    env: words()
-      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of an environment variable' })
-      .optional()
-      .describe('Name of the environment variable that holds it.'),
-    file: words()
-      .optional()
-      .describe(
-        'Path of the file that holds it, relative to the config file. One line break at its end is dropped; read again on reload.',
-      ),
-    encoding: z
-      .enum(secretEncodings)
-      .prefault('utf8')
-      .describe('How the bytes of the secret are written. Default: utf8, the text itself.'),
-    kid: kid(),
-  })
+  .strictObject({ ...secretFields, kid: kid() })
   .superRefine(exactlyOneOf(['value', 'env', 'file']));
 
 export type SecretConfig = z.output<typeof secretObject>;
@@ -48,6 +49,19 @@ export const secret = oneOrMore(
     .union([secretText(), secretObject], { error: 'must be text, or an object {value | env | file, encoding}' })
     .transform((value): SecretConfig => (value instanceof Secret ? { value, encoding: 'utf8' } : value)),
 );
+
+/** A password is a secret like others, but for the key ID. */
+const passwordObject = z.strictObject(secretFields).superRefine(exactlyOneOf(['value', 'env', 'file']));
+
+export const basic = z.strictObject({
+  user: words()
+    .regex(/^[^:\0-\x1f\x7f]+$/, { error: 'must not hold ":" or control characters (RFC 7617 section 2)' })
+    .describe('User name.'),
+  password: z
+    .union([secretText(), passwordObject], { error: 'must be text, or an object {value | env | file, encoding}' })
+    .transform((value): SecretConfig => (value instanceof Secret ? { value, encoding: 'utf8' } : value))
+    .describe('Password: text, or {value | env | file, encoding}.'),
+});
 
 const algorithm = () =>
   words()

@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import { cors } from './cors.ts';
 import { errors } from './errors.ts';
 import { access, accessDescription, bind, claims, headers, match, routes, token } from './judgement.ts';
-import { discovery, jwks, keys, secret } from './keys.ts';
+import { basic, discovery, jwks, keys, secret } from './keys.ts';
 import { upstream } from './upstream.ts';
 import { duration, flag, headerName, oneOrMore, words } from './values.ts';
 
@@ -87,7 +88,7 @@ export const tenantFields = {
   bind: bind
     .optional()
     .describe(
-      'Claims that must equal a part of the request: path to path.NAME, query.NAME, header.NAME, host or method; a list of paths on the left means any of them.',
+      'Claims that must equal a part of the request: path to path.NAME, query.NAME, header.NAME, host, method or body./json/pointer; a list of paths on the left means any of them, a list on the right all.',
     ),
   routes: routes
     .optional()
@@ -109,6 +110,13 @@ export const tenantFields = {
     .optional()
     .describe('Header that gets the whole payload of the token, as base64url JSON. Default: none.'),
   errors: errors.optional().describe('How refusals look, by reason; laid upon the top-level `errors`.'),
+
+  basic: basic
+    .optional()
+    .describe(
+      'User and password (HTTP Basic, RFC 7617) with which its servers may come instead of a token. The header X-Jwt-Auth tells the upstream which it was: `token` or `basic`.',
+    ),
+  cors: cors.optional().describe('Which web pages may call it (CORS). Default: the top-level `cors`.'),
 };
 
 export const tenant = z.strictObject(tenantFields);
