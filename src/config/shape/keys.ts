@@ -55,6 +55,7 @@ const passwordObject = z.strictObject(secretFields).superRefine(exactlyOneOf(['v
 
 export const basic = z.strictObject({
   user: words()
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it keeps out
     .regex(/^[^:\0-\x1f\x7f]+$/, { error: 'must not hold ":" or control characters (RFC 7617 section 2)' })
     .describe('User name.'),
   password: z
