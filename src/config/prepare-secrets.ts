@@ -34,10 +34,18 @@ export async function prepareSecrets(
     const place = Array.isArray(all) ? { raw: all[index], path: ['secret', index] } : { raw: all, path: ['secret'] };
     const entry: SecretEntry = { tenant, secret, load, ...place };
     const text = await readSecret(entry, files);
-    const key = text === undefined ? undefined : importEntry(entry, secret.kid, text, algorithms);
+    const kid = secret.kid ?? matchedKid(tenant);
+    const key = text === undefined ? undefined : importEntry(entry, kid, text, algorithms);
     if (key !== undefined) placed.push({ key, path: entry.path });
   }
   return placed;
+}
+
+/** A tenant recognised by one kid and with one secret has said whose name that kid is. */
+function matchedKid({ config }: TenantSection): string | undefined {
+  const kids = new Set((config.match ?? []).flatMap(({ kid }) => kid ?? []));
+  const keyParts = [config.keys, config.jwks, config.discovery].filter((part) => part !== undefined);
+  return kids.size === 1 && config.secret?.length === 1 && keyParts.length === 0 ? [...kids][0] : undefined;
 }
 
 function say({ load, tenant }: SecretEntry, at: ConfigPath, text: FindingText, severity: Severity = 'error'): void {

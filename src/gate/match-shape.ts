@@ -91,18 +91,30 @@ function conditionsOf(alternative: MatchAlternative): readonly Condition[] {
   const conditions: Condition[] = [];
   if (host !== undefined) conditions.push(hostCondition(host));
   if (path !== undefined) conditions.push(pathCondition(path));
-  for (const [name, value] of sorted(header)) conditions.push({ dimension: headerDimension(name), value });
-  for (const [name, value] of sorted(query)) conditions.push({ dimension: queryDimension(name), value });
+  for (const [name, value] of sorted(header)) conditions.push(wanted(headerDimension(name), value));
+  for (const [name, value] of sorted(query)) conditions.push(wanted(queryDimension(name), value));
   if (basicUser !== undefined) conditions.push({ dimension: basicUserDimension, value: basicUser });
   if (kid !== undefined) conditions.push({ dimension: kidDimension, value: kid });
   if (issuer !== undefined) conditions.push({ dimension: issuerDimension, value: issuer });
-  for (const [name, value] of sorted(tokenHeader)) conditions.push({ dimension: tokenHeaderDimension(name), value });
-  for (const { path: claimPath, value } of claim ?? [])
-    conditions.push({ dimension: claimDimension(claimPath), value });
+  for (const [name, value] of sorted(tokenHeader)) conditions.push(wanted(tokenHeaderDimension(name), value));
+  for (const { path: claimPath, value } of claim ?? []) conditions.push(wanted(claimDimension(claimPath), value));
   return conditions;
 }
 
-function sorted(record: Readonly<Record<string, string>> | undefined): [string, string][] {
+/** A value, or its absence, which is a form of its own: no value that a request carries can pass for it. */
+function wanted(dimension: NamedDimension, value: string | null): Condition {
+  if (value !== null) return { dimension, value };
+  const { subject, needsToken, isAbsent } = dimension;
+  const read: Dimension['read'] = (request, token) => (isAbsent(request, token) ? '' : undefined);
+  return { dimension: { subject, form: `${subject} absent`, needsToken, read }, value: '' };
+}
+
+/** A dimension that can be asked for absence. */
+interface NamedDimension extends Dimension {
+  readonly isAbsent: (request: RecognisableRequest, token: UnverifiedToken | undefined) => boolean;
+}
+
+function sorted(record: Readonly<Record<string, string | null>> | undefined): [string, string | null][] {
   return Object.entries(record ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
@@ -154,7 +166,7 @@ function pathCondition(pattern: PathPattern): Condition {
   };
 }
 
-function headerDimension(name: string): Dimension {
+function headerDimension(name: string): NamedDimension {
   const lowerName = name.toLowerCase();
   return {
     subject: `header:${lowerName}`,
@@ -164,10 +176,11 @@ function headerDimension(name: string): Dimension {
       const values = headerValues(head, lowerName);
       return values.length === 1 ? values[0] : undefined;
     },
+    isAbsent: ({ head }) => headerValues(head, lowerName).length === 0,
   };
 }
 
-function queryDimension(name: string): Dimension {
+function queryDimension(name: string): NamedDimension {
   return {
     subject: `query:${name}`,
     form: `query:${name}`,
@@ -176,6 +189,7 @@ function queryDimension(name: string): Dimension {
       const found = findQueryParameter(query, name);
       return found.kind === 'value' ? found.value : undefined;
     },
+    isAbsent: ({ query }) => findQueryParameter(query, name).kind === 'absent',
   };
 }
 
@@ -206,21 +220,23 @@ const issuerDimension: Dimension = {
   },
 };
 
-function tokenHeaderDimension(name: string): Dimension {
+function tokenHeaderDimension(name: string): NamedDimension {
   return {
     subject: `tokenHeader:${name}`,
     form: `tokenHeader:${name}`,
     needsToken: true,
     read: (_request, token) => token && scalarText(findClaim(token.unverifiedHeader, [name])),
+    isAbsent: (_request, token) => token !== undefined && findClaim(token.unverifiedHeader, [name]) === undefined,
   };
 }
 
-function claimDimension(path: ClaimPath): Dimension {
+function claimDimension(path: ClaimPath): NamedDimension {
   const subject = `claim:${JSON.stringify(path)}`;
   return {
     subject,
     form: subject,
     needsToken: true,
     read: (_request, token) => token && scalarText(findClaim(token.unverifiedClaims, path)),
+    isAbsent: (_request, token) => token !== undefined && findClaim(token.unverifiedClaims, path) === undefined,
   };
 }

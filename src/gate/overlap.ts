@@ -73,7 +73,9 @@ const whole: Projection = (value) => value;
 function project(a: Dimension, b: Dimension): readonly [Projection, Projection] | undefined {
   if (a.form === b.form) return [whole, whole];
   if (a.subject === 'host') return projectHosts(a.suffixLabels, b.suffixLabels);
-  return projectPaths(a, b);
+  if (a.subject === 'path') return projectPaths(a, b);
+  // One wants a value, the other its absence.
+  return undefined;
 }
 
 function projectHosts(a: number | undefined, b: number | undefined): readonly [Projection, Projection] {

@@ -5,22 +5,25 @@ import { type MatchShape, matchShapes } from './match-shape.ts';
 import { findOverlaps, type Overlap } from './overlap.ts';
 import type { PathPattern } from './path.ts';
 import type { RequestHead } from './request-head.ts';
-import type { JsonObject, UnverifiedToken } from './token.ts';
+import type { Json, JsonObject, UnverifiedToken } from './token.ts';
+
+/** A value that must be equal, or null for one that must not be there at all. */
+type Wanted = string | null;
 
 /** One object of a tenant's `match`; everything named in it must hold. */
 export interface MatchAlternative {
   /** Exact host, or `*.suffix` for every host below it; lower case. */
   readonly host?: string | undefined;
   readonly path?: PathPattern | undefined;
-  readonly header?: Readonly<Record<string, string>> | undefined;
-  readonly query?: Readonly<Record<string, string>> | undefined;
+  readonly header?: Readonly<Record<string, Wanted>> | undefined;
+  readonly query?: Readonly<Record<string, Wanted>> | undefined;
   /** User of HTTP Basic credentials, which then must be the tenant's own. */
   readonly basicUser?: string | undefined;
   readonly kid?: string | undefined;
   readonly issuer?: string | undefined;
   /** JOSE header members, e.g. `iss`. */
-  readonly tokenHeader?: Readonly<Record<string, string>> | undefined;
-  readonly claim?: readonly { readonly path: ClaimPath; readonly value: string }[] | undefined;
+  readonly tokenHeader?: Readonly<Record<string, Wanted>> | undefined;
+  readonly claim?: readonly { readonly path: ClaimPath; readonly value: Wanted }[] | undefined;
 }
 
 export interface TenantMatch {
@@ -174,9 +177,11 @@ export function alternativeHolds(
     basicUser === undefined &&
     (kid === undefined || verified.kid === kid) &&
     (issuer === undefined || verified.claims.iss === issuer) &&
-    Object.entries(tokenHeader ?? {}).every(
-      ([name, value]) => scalarText(findClaim(verified.header, [name])) === value,
-    ) &&
-    (claim ?? []).every(({ path, value }) => scalarText(findClaim(verified.claims, path)) === value)
+    Object.entries(tokenHeader ?? {}).every(([name, value]) => isWanted(findClaim(verified.header, [name]), value)) &&
+    (claim ?? []).every(({ path, value }) => isWanted(findClaim(verified.claims, path), value))
   );
+}
+
+function isWanted(found: Json | undefined, wanted: Wanted): boolean {
+  return wanted === null ? found === undefined : scalarText(found) === wanted;
 }

@@ -132,6 +132,24 @@ describe('a tenant is recognised', () => {
     expect(ask(config, '/a', ['Host', 'x.example', ...bearer({ kid: '2' }, {})])).toEqual({ kind: 'unknown' });
   });
 
+  it('by what is not there', () => {
+    const config = tenants({
+      kid: [{ kid: '1', tokenHeader: { iss: null } }],
+      issuer: [{ tokenHeader: { iss: 'm' } }],
+      plain: [{ header: { 'x-app': null }, claim: [{ path: ['tid'], value: null }], kid: '2', query: { a: null } }],
+      never: [{ kid: '9' }],
+    });
+    expect(compileRecognition(config).overlaps).toEqual([]);
+    expect(ask(config, '/', bearer({ kid: 1 }, {}))).toEqual(recognised('kid'));
+    expect(ask(config, '/', bearer({ kid: 1, iss: 'm' }, {}))).toEqual(recognised('issuer'));
+    expect(ask(config, '/', bearer({ kid: 1, iss: '' }, {}))).toEqual({ kind: 'unknown' });
+    expect(ask(config, '/', bearer({ kid: 1, iss: null }, {}))).toEqual({ kind: 'unknown' });
+    expect(ask(config, '/', bearer({ kid: 2 }, {}))).toEqual(recognised('plain'));
+    expect(ask(config, '/?a=', bearer({ kid: 2 }, {}))).toEqual({ kind: 'unknown' });
+    expect(ask(config, '/', [...bearer({ kid: 2 }, {}), 'X-App', ''])).toEqual({ kind: 'unknown' });
+    expect(ask(config, '/', bearer({ kid: 2 }, { tid: '\0' }))).toEqual({ kind: 'unknown' });
+  });
+
   it('by any of its alternatives', () => {
     const config = tenants({ a: [{ host: 'a.example' }, { path: path('/a/**') }], b: [{ kid: 'b' }] });
     expect(ask(config, '/x', ['Host', 'a.example'])).toEqual(recognised('a'));
@@ -205,6 +223,7 @@ describe('overlaps are found at load', () => {
     ['two paths', { path: path('/a/**') }, { path: path('/b/**') }],
     ['two exact paths of different length', { path: path('/a/{x}') }, { path: path('/a/{x}/{y}') }],
     ['one host with two kids', { host: 'a.example', kid: '1' }, { host: 'a.example', kid: '2' }],
+    ['a value and its absence', { tokenHeader: { iss: 'm' } }, { kid: '1', tokenHeader: { iss: null } }],
     ['two hosts with one path', { host: 'a.example', path: path('/x') }, { host: 'b.example', path: path('/x') }],
   ])('not %s', (_name, one, other) => {
     expect(overlapsOf({ one: [one], other: [other] })).toEqual({ overlaps: [], contests: 0 });
@@ -279,6 +298,9 @@ describe('what chose the tenant must hold on the verified token', () => {
     [false, { tokenHeader: { iss: 'i' } }],
     [false, { claim: [{ path: ['org', 'id'], value: '8' }] }],
     [false, { claim: [{ path: ['toString'], value: 'x' }] }],
+    [true, { claim: [{ path: ['toString'], value: null }], tokenHeader: { kid: null } }],
+    [false, { tokenHeader: { iss: null } }],
+    [false, { claim: [{ path: ['org'], value: null }] }],
   ])('%s: %j', (holds, alternative) => {
     expect(alternativeHolds(alternative, verified)).toBe(holds);
   });

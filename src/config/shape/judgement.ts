@@ -3,9 +3,10 @@ import { count, flag, headerName, oneOrMore, textOrNumber, words } from './value
 
 /* What is judged of a request and its token: match, token locations, claims, bind, routes. */
 
+/** Name → value that must be equal; null: that must not be there. */
 const ids = (keys: z.ZodType<string, string>, description: string) =>
   z
-    .record(keys, textOrNumber())
+    .record(keys, z.union([textOrNumber(), z.null()], { error: 'must be text, a number, or null for absent' }))
     .refine((value) => Object.keys(value).length > 0, { error: 'must name at least one' })
     .optional()
     .describe(description);
@@ -23,14 +24,14 @@ const matchObject = z
       .describe('Path pattern: `/a/{name}/**`. `{name}` is one segment, `**` at the end is any rest.'),
     header: ids(
       headerName(),
-      'Header values of the request that must be equal. Anyone can send them: they only choose.',
+      'Header values of the request that must be equal; null: no such header. Anyone can send them: they only choose.',
     ),
-    query: ids(words(), 'Query parameters of the request that must be equal.'),
+    query: ids(words(), 'Query parameters of the request that must be equal; null: no such parameter.'),
     basicUser: words().optional().describe('User of HTTP Basic credentials, which must then be those of `basic`.'),
     kid: textOrNumber().optional().describe("The token's key ID. A number in a token is compared as its text."),
     issuer: words().optional().describe("The token's `iss` claim."),
-    tokenHeader: ids(words(), "Members of the token's JOSE header, e.g. {iss: https://…}."),
-    claim: ids(words(), 'Claims of the token, by path, e.g. {tid: 4711}.'),
+    tokenHeader: ids(words(), "Members of the token's JOSE header, e.g. {iss: https://…}; null: no such member."),
+    claim: ids(words(), 'Claims of the token, by path, e.g. {tid: 4711}; null: no such claim.'),
   })
   .refine((value) => Object.values(value).some((member) => member !== undefined), {
     error: 'must name at least one thing to recognise the tenant by',

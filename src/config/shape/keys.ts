@@ -8,7 +8,9 @@ export const secretEncodings = ['utf8', 'base64', 'base64url', 'hex'] as const;
 const kid = () =>
   textOrNumber()
     .optional()
-    .describe('The key ID (`kid`) by which tokens name this key. A number is taken as its text.');
+    .describe(
+      'The key ID (`kid`) by which tokens name this key. A number is taken as its text. Default: none; for a sole secret the `kid` by which `match` recognises the tenant.',
+    );
 
 const secretFields = {
   value: secretText().optional().describe('The secret itself. Anyone who can read the config can then make tokens.'),
