@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import type { HeldSignals } from './signals.ts';
+import { addTokenVerbs } from './token.ts';
 import { versionLine } from './version.ts';
 
 /** Runs one verb and resolves with its exit code. A verb's code is loaded when the verb is asked for. */
@@ -35,6 +36,10 @@ export async function cli(args: readonly string[], _signals: HeldSignals | undef
     .action(() => {
       process.stdout.write(`${versionLine()}\n`);
     });
+
+  addTokenVerbs(program, (exitCode) => {
+    code = exitCode;
+  });
 
   try {
     await program.parseAsync([...args], { from: 'user' });

@@ -1,13 +1,15 @@
-import type { JsonObject } from '../gate/token.ts';
 import type { SigningKey } from './signing-key.ts';
 
+/** What JSON.stringify can write. */
+type Members = Readonly<Record<string, unknown>>;
+
 /** Base64url of a JSON object's UTF-8 text: a JOSE header or a payload (RFC 7515 section 3). */
-export function encodePart(object: JsonObject): string {
+export function encodePart(object: Members): string {
   return Buffer.from(JSON.stringify(object), 'utf8').toString('base64url');
 }
 
 /** The JOSE header that a key's tokens begin with; `extra` may replace `typ`, and nothing else that is ours. */
-export function joseHeader({ algorithm, kid }: SigningKey, extra: JsonObject): JsonObject {
+export function joseHeader({ algorithm, kid }: SigningKey, extra: Members): Members {
   return { typ: 'JWT', ...extra, alg: algorithm, ...(kid === undefined ? {} : { kid }) };
 }
 

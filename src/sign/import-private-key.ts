@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { algorithms } from '../keys/algorithms.ts';
 import { type KeyProblem, keyProblem } from '../keys/key-problem.ts';
 import { parsePem } from '../keys/pem.ts';
 import { repairPem } from './repair-pem.ts';
@@ -106,4 +107,20 @@ function parses(parse: () => KeyObject): boolean {
   } catch {
     return false;
   }
+}
+
+/** The algorithm that a private key is usually meant for: the first of the table that its type and curve fit. */
+export function findUsualAlgorithm(privateKey: KeyObject): string | undefined {
+  const named = privateKey.asymmetricKeyType?.toUpperCase() ?? '';
+  if (algorithms.has(named)) return named;
+  let jwk: Record<string, unknown>;
+  try {
+    jwk = createPublicKey(privateKey).export({ format: 'jwk' }) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+  const fits = [...algorithms.values()].find(
+    ({ keyType, curve }) => keyType === jwk.kty && (curve === undefined || curve === jwk.crv),
+  );
+  return fits?.name;
 }

@@ -20,7 +20,7 @@ export function withTimes({ payload, lifetimeMs = defaultLifetimeMs }: TokenPlan
 }
 
 /** Members that say how to verify: ours alone to set. */
-const reservedHeaderMembers: ReadonlyMap<string, string> = new Map([
+export const reservedHeaderMembers: ReadonlyMap<string, string> = new Map([
   ['alg', 'follows from algorithm'],
   ['kid', 'is set beside algorithm, by kid'],
   ['crit', 'would demand extensions that are not applied (RFC 7515 section 4.1.11)'],
