@@ -15,7 +15,7 @@ export interface Exchange {
   /** The request's own: it keeps its policy to the end. */
   readonly gate: Gate;
   readonly watch: Watch;
-  /** True once it was finished: nothing may be sent any more. */
+  /** True once our own answer was given or the exchange is finished: nothing more may be sent, either way. */
   readonly over: boolean;
   countRequestBytes(bytes: number): void;
   countResponseBytes(bytes: number): void;
@@ -56,7 +56,7 @@ export interface ExchangeInput {
 const discardBytes = 64 * 1024;
 
 export interface DecidableExchange extends Exchange {
-  /** What is reported at the end; a later refusal replaces it. */
+  /** What is reported at the end; an answer of our own replaces it. */
   decide(decision: Decision): void;
 }
 
@@ -73,6 +73,7 @@ export function createExchange(input: ExchangeInput): DecidableExchange {
   let decision: Decision | undefined;
   let cutBy: 'clientGone' | 'upstreamGone' | undefined;
   let gone: Outcome['end'] | undefined;
+  let answered = false;
   let over = false;
   let tunnel: TunnelControl | undefined;
 
@@ -114,10 +115,11 @@ export function createExchange(input: ExchangeInput): DecidableExchange {
     gate,
     watch,
     get over() {
-      return over || gone !== undefined;
+      return over || answered || gone !== undefined;
     },
     decide(made) {
-      decision = made;
+      // A client that broke its own framing meanwhile has its answer.
+      if (!answered) decision = made;
       if (gone !== undefined) finish(gone);
     },
     countRequestBytes(bytes) {
@@ -134,12 +136,12 @@ export function createExchange(input: ExchangeInput): DecidableExchange {
       if (forwardedMs !== undefined) upstreamMs = performance.now() - forwardedMs;
     },
     answer(answer) {
-      if (over) return;
+      if (over || answered) return;
       if (response.headersSent) {
         this.cut('upstreamGone');
         return;
       }
-      watch.stop();
+      answered = true;
       // What the client is told is what is reported, also where the gate had allowed and the upstream failed.
       decision = answer;
       const close = answer.close || connection.closing || bodyIsInTheWay();

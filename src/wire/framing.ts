@@ -48,7 +48,7 @@ const bracketedHost = /^\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?$/;
 const originFormTarget = /^\/[\x21\x22\x24-\x7e]*$/;
 
 /** RFC 9110 section 5.5: HTAB, visible ASCII, space and obs-text; llhttp lets other controls through. */
-const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
+export const fieldValue: RegExp = /^[\t\x20-\x7e\x80-\xff]*$/;
 const fieldName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** Methods that no upstream shall see: CONNECT asks for a tunnel, TRACE would echo the identity headers to the client. */

@@ -1,16 +1,14 @@
 import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Decision } from '../gate/decision.ts';
 import type { Gate } from '../gate/gate.ts';
 import { serializeAnswer } from './answer.ts';
 import { type ClientConnection, createClientConnection } from './client-connection.ts';
-import { createExchange, type DecidableExchange, type ExchangeInput } from './exchange.ts';
+import type { DecidableExchange } from './exchange.ts';
 import { judgeFraming, wantsWebSocket } from './framing.ts';
-import { rawHead, readHead } from './read-head.ts';
-import { relay } from './relay.ts';
-import { createRequestBody } from './request-body.ts';
-import { awaitSwitch, type Handshake } from './tunnel.ts';
-import { createUpstreamPools, type UpstreamPools } from './upstream-pool.ts';
+import { rawHead } from './read-head.ts';
+import { serveRequest } from './serve-request.ts';
+import { awaitSwitch } from './tunnel.ts';
+import { createUpstreamPools } from './upstream-pool.ts';
 
 /** Node's http server and the proxy library behind it: complete, and able to take a socket over at any request. */
 export interface NodeLane {
@@ -28,7 +26,7 @@ export interface NodeLane {
   retainUpstreams(keys: ReadonlySet<string>): void;
 }
 
-/** Headers that a parser timed out on, were too long, and so on: what is not here is 400. */
+/** What Node's parser gives up on with another status than 400. */
 const statusByParserCode: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -37,7 +35,7 @@ const statusByParserCode: Readonly<Record<string, number>> = {
 
 export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLane {
   const connections = new Map<Socket, ClientConnection>();
-  const exchanges = new Set<DecidableExchange>();
+  const exchanges = new Map<ClientConnection, DecidableExchange>();
   const pools = createUpstreamPools();
   const { timeouts } = gate();
   const server = createServer({
@@ -126,7 +124,7 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
     const refused = requestGate.refuse('requestRefused', detail, { status, close: true });
     if (connection.busy) {
       connection.distrust();
-      const current = [...exchanges].find((exchange) => exchange.connection === connection);
+      const current = exchanges.get(connection);
       // Broken within its body: its own fault. Broken behind it: it may still be answered.
       if (current !== undefined && !current.request.complete) current.answer(refused);
       return;
@@ -167,10 +165,10 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
       }
     },
     goAway() {
-      for (const exchange of exchanges) exchange.goAway();
+      for (const exchange of exchanges.values()) exchange.goAway();
     },
     close() {
-      for (const exchange of exchanges) exchange.cut('clientGone');
+      for (const exchange of exchanges.values()) exchange.cut('clientGone');
       for (const { socket } of connections.values()) socket.destroy();
       pools.close();
       server.close();
@@ -197,67 +195,4 @@ function applyLimits(server: ReturnType<typeof createServer>, { limits, timeouts
   server.keepAliveTimeout = timeouts.idleMs;
   // Read by Node for each new connection, though its types only know it as an option.
   (server as { maxHeaderSize?: number }).maxHeaderSize = limits.headerBytes;
-}
-
-interface ServeInput {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly connection: ClientConnection;
-  readonly gate: Gate;
-  readonly pools: UpstreamPools;
-  readonly exchanges: Set<DecidableExchange>;
-  readonly handshake: Handshake | undefined;
-}
-
-/** One request from its head to `gate.finish`: framing, decision, then refusal or relay. */
-function serveRequest(input: ServeInput): void {
-  const { request, response, gate, pools } = input;
-  const framing = judgeFraming(rawHead(request), gate.limits);
-  if (framing.kind === 'fault') {
-    const { status, detail } = framing.fault;
-    const refused = gate.refuse('requestRefused', detail, { status, close: true });
-    // Where the body ends is anyone's guess.
-    const exchange = beginExchange(input, { head: undefined, body: { kind: 'chunked' }, expectsContinue: false });
-    exchange.decide(refused);
-    exchange.answer(refused);
-    return;
-  }
-  const head = readHead(request, gate);
-  const { body, expectsContinue } = framing;
-  const exchange = beginExchange(input, { head, body, expectsContinue });
-  let saysContinue = expectsContinue;
-  const content = createRequestBody({
-    request,
-    framing: body,
-    idleMs: gate.timeouts.idleMs,
-    onRead: () => {
-      if (saysContinue) response.writeContinue();
-      saysContinue = false;
-    },
-    count: exchange.countRequestBytes,
-  });
-  const obey = (decision: Decision) => {
-    exchange.decide(decision);
-    if (exchange.over) return;
-    if (decision.kind !== 'allowed') {
-      exchange.answer(decision);
-      return;
-    }
-    const pool = pools.get(decision.upstream);
-    const { handshake } = input;
-    relay({ exchange, head, allowed: decision, pool, framing: body, read: content.bytes, saysContinue, handshake });
-  };
-  const decision = gate.decide(head, content);
-  if (decision instanceof Promise) void decision.then(obey);
-  else obey(decision);
-}
-
-function beginExchange(
-  { request, response, connection, gate, exchanges }: ServeInput,
-  known: Pick<ExchangeInput, 'head' | 'body' | 'expectsContinue'>,
-): DecidableExchange {
-  const onOver = () => exchanges.delete(exchange);
-  const exchange = createExchange({ request, response, connection, gate, ...known, onOver });
-  exchanges.add(exchange);
-  return exchange;
 }

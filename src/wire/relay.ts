@@ -183,10 +183,14 @@ export function relay(input: RelayInput): void {
   /** RFC 9110 section 15.2: a proxy forwards interim answers, but for a client of HTTP/1.0. */
   const onInterim = ({ statusCode, rawHeaders }: { statusCode: number; rawHeaders: string[] }) => {
     if (settled || exchange.over) return;
-    if (statusCode === 100 && framing.kind !== 'none') awaitBody();
+    if (statusCode === 100 && forwardsExpectation && sent?.writableEnded === false) awaitBody();
     interimAnswers += 1;
     if (head.httpVersion === '1.0' || interimAnswers > mostInterimAnswers) return;
-    response.writeInformation(statusCode, interimFields(rawHeaders));
+    try {
+      response.writeInformation(statusCode, interimFields(rawHeaders));
+    } catch {
+      // A field that can't be sent: the answer itself is still to come.
+    }
   };
 
   const onAnswer = (answer: IncomingMessage) => {
@@ -211,12 +215,12 @@ export function relay(input: RelayInput): void {
   };
 
   const relayBody = (answer: IncomingMessage) => {
+    const endsWithConnection = !response.chunkedEncoding && answer.headers['content-length'] === undefined;
     watch.start(timeouts.idleMs, () => exchange.cut(response.writableNeedDrain ? 'clientGone' : 'upstreamGone'));
     answer.prependOnceListener('error', () => {
       if (exchange.over) return;
       // Where closing is how a body ends, only a reset tells that it did not (RFC 9112 section 8).
-      if (!response.chunkedEncoding && !response.hasHeader('content-length'))
-        resetConnection(exchange.connection.socket);
+      if (endsWithConnection) resetConnection(exchange.connection.socket);
       exchange.cut('upstreamGone');
     });
     answer.on('data', (chunk: Buffer) => {

@@ -1,4 +1,5 @@
 import { isTrailerField, keepFields } from './field-lists.ts';
+import { fieldValue } from './framing.ts';
 
 /** Trailer fields of the answer as name, value pairs. */
 export function responseTrailers(rawTrailers: readonly string[]): [string, string][] {
@@ -29,6 +30,9 @@ export function announcedTrailers(rawHeaders: readonly string[], isReservedName:
 function trailerPairs(raw: readonly string[], keep: (lowerName: string) => boolean): [string, string][] {
   const kept = keepFields(raw, keep);
   const pairs: [string, string][] = [];
-  for (let i = 0; i < kept.length; i += 2) pairs.push([kept[i] as string, kept[i + 1] as string]);
+  for (let i = 0; i < kept.length; i += 2) {
+    // Node would throw, and nobody is there to catch it.
+    if (fieldValue.test(kept[i + 1] as string)) pairs.push([kept[i] as string, kept[i + 1] as string]);
+  }
   return pairs;
 }

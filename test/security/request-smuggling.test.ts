@@ -406,3 +406,55 @@ test('every split of a request into two writes is read the same', { timeout: 30_
   expect(requests).toHaveLength(text.length - 1);
   expect(requests.every(({ body, trailers }) => body === '01234' && trailers === 'X-Ok: 1\r\n')).toBe(true);
 });
+
+test.for(['\x01', '\x1b', '\x7f', '\x0b', '\0'])(
+  'a trailer with the control byte %j does not end the process, nor pass',
+  async (byte) => {
+    const lane = await startLane();
+    const client = await lane.client();
+    client.send(
+      `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Bad: a${byte}b\r\nX-Ok: 1\r\n\r\n`,
+    );
+    expect([200, 400]).toContain((await client.response()).status);
+    expect(lane.upstream.received).not.toContain('X-Bad');
+  },
+);
+
+test.for(['\x01', '\x1b', '\x7f', '\x0b', '\0'])(
+  'an upstream that sends the control byte %j in interim answers, heads or trailers does not end the process',
+  async (byte) => {
+    const lane = await startLane({
+      reply: (unanswered) => {
+        if (unanswered.includes('/interim')) {
+          return `HTTP/1.1 103 Early Hints\r\nLink: a${byte}b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n`;
+        }
+        if (unanswered.includes('/head')) return `HTTP/1.1 200 OK\r\nX: a${byte}b\r\nContent-Length: 0\r\n\r\n`;
+        return `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: a${byte}b\r\n\r\n`;
+      },
+    });
+    for (const target of ['/interim', '/head', '/trailer']) {
+      const client = await lane.client();
+      client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      await client.closed();
+      expect(client.received).not.toContain(`a${byte}b`);
+    }
+    expect(await lane.gate.gotOutcomes(3)).toHaveLength(3);
+  },
+);
+
+test('a body that breaks while the gate decides: one answer, one outcome, nothing forwarded afterwards', async () => {
+  const waiting = Promise.withResolvers<void>();
+  const lane = await startLane({
+    decide: async (head) => {
+      await waiting.promise;
+      return allow(lane.upstream.upstream, head);
+    },
+  });
+  const client = await lane.client();
+  client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n');
+  expect((await client.response()).status).toBe(400);
+  waiting.resolve();
+  await client.closed();
+  expect(await lane.gate.gotOutcomes(1)).toMatchObject([{ status: 400, decision: { kind: 'refused' } }]);
+  expect(lane.upstream.connections).toHaveLength(0);
+});

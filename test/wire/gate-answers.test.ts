@@ -143,3 +143,27 @@ test('a refusal of a HEAD has no body and keeps the connection in step', async (
   client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   expect((await client.response()).body).toContain('token');
 });
+
+test.for([
+  [
+    'throws',
+    () => {
+      throw new TypeError('secret');
+    },
+  ],
+  ['rejects', () => Promise.reject(new TypeError('secret'))],
+] as const)(
+  'a gate that %s, against its promise: refused with 500, and nothing of the error told',
+  async ([, decide]) => {
+    const lane = await startLane({ decide });
+    const answer = await lane.request('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(answer.status).toBe(500);
+    const [outcome] = await lane.gate.gotOutcomes(1);
+    expect(outcome?.decision).toMatchObject({
+      kind: 'refused',
+      detail: expect.stringMatching(/^the gate failed: TypeError at /),
+    });
+    expect(JSON.stringify(outcome)).not.toContain('secret');
+    expect(lane.upstream.received).toBe('');
+  },
+);

@@ -1,0 +1,92 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Decision } from '../gate/decision.ts';
+import type { Gate } from '../gate/gate.ts';
+import type { ClientConnection } from './client-connection.ts';
+import { createExchange, type DecidableExchange, type ExchangeInput } from './exchange.ts';
+import { judgeFraming } from './framing.ts';
+import { rawHead, readHead } from './read-head.ts';
+import { relay } from './relay.ts';
+import { createRequestBody } from './request-body.ts';
+import type { Handshake } from './tunnel.ts';
+import type { UpstreamPools } from './upstream-pool.ts';
+
+export interface ServeInput {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly connection: ClientConnection;
+  readonly gate: Gate;
+  readonly pools: UpstreamPools;
+  /** What is under way: one exchange a connection. */
+  readonly exchanges: Map<ClientConnection, DecidableExchange>;
+  /** The client's side of a WebSocket handshake. */
+  readonly handshake: Handshake | undefined;
+}
+
+/** One request from its head to `gate.finish`: framing, decision, then refusal or relay. */
+export function serveRequest(input: ServeInput): void {
+  const { request, response, gate, pools } = input;
+  const framing = judgeFraming(rawHead(request), gate.limits);
+  if (framing.kind === 'fault') {
+    const { status, detail } = framing.fault;
+    const refused = gate.refuse('requestRefused', detail, { status, close: true });
+    // Where the body ends is anyone's guess.
+    const exchange = beginExchange(input, { head: undefined, body: { kind: 'chunked' }, expectsContinue: false });
+    exchange.decide(refused);
+    exchange.answer(refused);
+    return;
+  }
+  const head = readHead(request, gate);
+  const { body, expectsContinue } = framing;
+  const exchange = beginExchange(input, { head, body, expectsContinue });
+  let saysContinue = expectsContinue;
+  const content = createRequestBody({
+    request,
+    framing: body,
+    idleMs: gate.timeouts.idleMs,
+    onRead: () => {
+      if (saysContinue) response.writeContinue();
+      saysContinue = false;
+    },
+    count: exchange.countRequestBytes,
+  });
+  const obey = (decision: Decision) => {
+    exchange.decide(decision);
+    if (exchange.over) return;
+    if (decision.kind !== 'allowed') {
+      exchange.answer(decision);
+      return;
+    }
+    const pool = pools.get(decision.upstream);
+    const { handshake } = input;
+    relay({ exchange, head, allowed: decision, pool, framing: body, read: content.bytes, saysContinue, handshake });
+  };
+  // The gate promises never to fail. Should it, then this request is refused, and nothing else suffers.
+  const onFault = (error: unknown) =>
+    obey(gate.refuse('requestRefused', `the gate failed: ${faultPlace(error)}`, { head, status: 500, close: true }));
+  let decision: Decision | Promise<Decision>;
+  try {
+    decision = gate.decide(head, content);
+  } catch (error) {
+    onFault(error);
+    return;
+  }
+  if (decision instanceof Promise) void decision.then(obey, onFault);
+  else obey(decision);
+}
+
+/** The kind and place of an error, without its message, which may hold what the client sent. */
+function faultPlace(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const place = error.stack?.split('\n').find((line) => line.trimStart().startsWith('at '));
+  return `${error.name} ${place?.trim() ?? ''}`;
+}
+
+function beginExchange(
+  { request, response, connection, gate, exchanges }: ServeInput,
+  known: Pick<ExchangeInput, 'head' | 'body' | 'expectsContinue'>,
+): DecidableExchange {
+  const onOver = () => exchanges.delete(connection);
+  const exchange = createExchange({ request, response, connection, gate, ...known, onOver });
+  exchanges.set(connection, exchange);
+  return exchange;
+}
