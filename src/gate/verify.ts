@@ -1,3 +1,4 @@
+import { isSymmetric } from '../keys/algorithms.ts';
 import type { KeyLookup, VerificationKey } from '../keys/key-ring.ts';
 import { quoteForLog } from '../keys/quote-for-log.ts';
 import type { VerdictCache } from '../state/verdict-cache.ts';
@@ -61,24 +62,20 @@ export function verifySignature(
   const judge = (lookup: KeyLookup): Verdict | Promise<Verdict> => {
     if (lookup.kind === 'unknown') return rejected('keyUnknown', lookup.detail);
     if (lookup.kind === 'unavailable') return rejected('keysUnavailable', lookup.detail, lookup.retryAfterS);
-    return tryKeys(lookup.keys);
+    const { keys } = lookup;
+    // An HMAC is checked as quickly as it is remembered.
+    const worthRemembering = !isSymmetric(token.algorithm);
+    if (worthRemembering && verdicts.wasRefused(token.raw, keys)) return signatureInvalid(token);
+    const conclude = (signer: VerificationKey | undefined): Verdict => {
+      if (signer !== undefined) return accept(signer);
+      if (worthRemembering) verdicts.refuse(token.raw, keys);
+      return signatureInvalid(token);
+    };
+    const signer = findSigner(token, keys);
+    return signer instanceof Promise ? signer.then(conclude) : conclude(signer);
   };
 
-  const tryKeys = (keys: readonly VerificationKey[]): Verdict | Promise<Verdict> => {
-    for (const [index, key] of keys.entries()) {
-      const valid = key.verify(token.algorithm, token.signingInput, token.signature);
-      if (valid instanceof Promise) {
-        return valid.then((isValid) => (isValid ? accept(key) : tryKeys(keys.slice(index + 1))));
-      }
-      if (valid) return accept(key);
-    }
-    return rejected(
-      'signatureInvalid',
-      `no signature of the key${token.kid === undefined ? '' : ` ${quoteForLog(token.kid)}`}`,
-    );
-  };
-
-  const accept = (key: VerificationKey): Verdict => {
+  const accept = (signer: VerificationKey): Verdict => {
     const verified = {
       raw: token.raw,
       header: token.unverifiedHeader,
@@ -86,12 +83,32 @@ export function verifySignature(
       algorithm: token.algorithm,
       kid: token.kid,
     } as unknown as VerifiedToken; // the brand exists in the type alone
-    verdicts.insert(token, { fingerprint: tenant.fingerprint, token: verified, isLive: key.isLive, expiresAtMs });
+    verdicts.insert(token, { fingerprint: tenant.fingerprint, token: verified, isLive: signer.isLive, expiresAtMs });
     return { kind: 'verified', token: verified, cached: false };
   };
 
   const lookup = tenant.keys.find(token.kid, token.algorithm, nowMs);
   return lookup instanceof Promise ? lookup.then(judge) : judge(lookup);
+}
+
+type Signer = VerificationKey | undefined;
+
+/** The key that made the signature, if any of them did; each is tried only when those before it did not. */
+function findSigner(token: UnverifiedToken, keys: readonly VerificationKey[], from = 0): Signer | Promise<Signer> {
+  for (let index = from; index < keys.length; index++) {
+    const key = keys[index] as VerificationKey;
+    const valid = key.verify(token.algorithm, token.signingInput, token.signature);
+    if (valid instanceof Promise) {
+      // A key that was withdrawn while its signature was checked no longer counts.
+      return valid.then((isValid) => (isValid && key.isLive() ? key : findSigner(token, keys, index + 1)));
+    }
+    if (valid) return key;
+  }
+  return undefined;
+}
+
+function signatureInvalid({ kid }: UnverifiedToken): Rejection {
+  return rejected('signatureInvalid', `not signed with the key${kid === undefined ? '' : ` ${quoteForLog(kid)}`}`);
 }
 
 function rejected(reason: Rejection['reason'], detail: string, retryAfterS?: number): Rejection {

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import type { Json, UnverifiedToken } from '../gate/token.ts';
+import type { Json, JsonObject, UnverifiedToken } from '../gate/token.ts';
 import type { VerifiedToken } from '../gate/verify.ts';
+import type { VerificationKey } from '../keys/key-ring.ts';
 
 export interface VerdictCacheLimits {
   /** Tokens; 0 turns the cache off. */
@@ -38,11 +39,17 @@ export interface VerdictCache {
   /** The verdict of the tenant with this fingerprint; undefined once its key is gone or the token's time is over. */
   verdictFor(raw: string, fingerprint: string, nowMs: number): CachedVerdict | undefined;
   insert(unverified: UnverifiedToken, verdict: NewVerdict): void;
+  /** Did every one of these keys refuse this very token before? */
+  wasRefused(raw: string, keys: readonly VerificationKey[]): boolean;
+  /** Remembers that, apart from the verdicts: what was refused never pushes out what was verified. */
+  refuse(raw: string, keys: readonly VerificationKey[]): void;
   stats(): VerdictCacheStats;
 }
 
 interface Entry {
   readonly unverified: UnverifiedToken;
+  /** Estimated, without the verdicts. */
+  readonly bytes: number;
   /** Nearly always one; more where tenants share a key, or while a reload's old fingerprint fades. */
   verdicts: readonly StoredVerdict[];
 }
@@ -57,6 +64,11 @@ interface StoredVerdict {
 /** Tenants that can hold a verdict on one token at the same time; the oldest makes room. */
 const maxVerdictsPerToken = 8;
 
+/** For a client that sends the same bad token over and over; who makes up new ones gets past it anyway. */
+const maxRefusals = 1000;
+const maxRefusalBytes = 1024 * 1024;
+const refusalBytes = 200;
+
 /** Makes the cache, bounded in tokens and in estimated bytes; what was used longest ago goes first. */
 export function createVerdictCache(limits: VerdictCacheLimits): VerdictCache {
   let hits = 0;
@@ -69,10 +81,13 @@ export function createVerdictCache(limits: VerdictCacheLimits): VerdictCache {
         return undefined;
       },
       insert: () => {},
+      wasRefused: () => false,
+      refuse: () => {},
       stats: () => ({ hits, misses, entries: 0, bytes: 0 }),
     };
   }
   const entries = new LRUCache<string, Entry>({ max: limits.entries, maxSize: limits.bytes });
+  const refusals = new LRUCache<string, readonly VerificationKey[]>({ max: maxRefusals, maxSize: maxRefusalBytes });
 
   function find(raw: string): Entry | undefined {
     return entries.get(raw);
@@ -97,56 +112,106 @@ export function createVerdictCache(limits: VerdictCacheLimits): VerdictCache {
 
   function insert(unverified: UnverifiedToken, { fingerprint, token, isLive, expiresAtMs }: NewVerdict): void {
     const known = entries.peek(unverified.raw);
-    const kept = known?.unverified ?? standAlone(unverified);
+    const kept = known ?? keep(unverified);
+    const { raw, unverifiedHeader: header, unverifiedClaims: claims } = kept.unverified;
     const stored: StoredVerdict = {
       fingerprint,
       isLive,
       expiresAtMs,
-      verdict: { kind: 'verified', token: { ...token, ...sharedParts(kept) }, cached: true },
+      verdict: { kind: 'verified', token: { ...token, raw, header, claims }, cached: true },
     };
     const others = (known?.verdicts ?? []).filter((candidate) => candidate.fingerprint !== fingerprint);
     const verdicts = [...others.slice(1 - maxVerdictsPerToken), stored];
-    entries.set(kept.raw, { unverified: kept, verdicts }, { size: estimateBytes(kept, verdicts.length) });
+    const entry = { unverified: kept.unverified, bytes: kept.bytes, verdicts };
+    entries.set(raw, entry, { size: kept.bytes + verdicts.length * verdictBytes });
+  }
+
+  function wasRefused(raw: string, keys: readonly VerificationKey[]): boolean {
+    const refusing = refusals.get(raw);
+    return refusing?.length === keys.length && keys.every((key, index) => key === refusing[index]);
+  }
+
+  function refuse(raw: string, keys: readonly VerificationKey[]): void {
+    refusals.set(detached(raw), keys, { size: raw.length + refusalBytes });
   }
 
   return {
     find,
     verdictFor,
     insert,
+    wasRefused,
+    refuse,
     stats: () => ({ hits, misses, entries: entries.size, bytes: entries.calculatedSize }),
   };
 }
 
 /**
- * A copy that keeps nothing else alive, and that no request can change for the next: the raw token was cut out of a
- * whole request head, and the signature's bytes lie in a pool.
+ * A token that keeps nothing else alive, and that no request can change for the next: the raw text that came was cut
+ * out of a whole request head. What only a second signature check needs is cut out of it anew, for memory's sake.
  */
-function standAlone(token: UnverifiedToken): UnverifiedToken {
-  const raw = Buffer.from(token.raw, 'latin1').toString('latin1');
-  return {
-    ...token,
-    raw,
-    signingInput: raw.slice(0, token.signingInput.length),
-    signature: Uint8Array.from(token.signature),
-    unverifiedHeader: freeze(token.unverifiedHeader),
-    unverifiedClaims: freeze(token.unverifiedClaims),
-  };
-}
+class KeptToken implements UnverifiedToken {
+  readonly kind = 'unverified';
+  readonly raw: string;
+  readonly unverifiedHeader: JsonObject;
+  readonly unverifiedClaims: JsonObject;
+  readonly algorithm: string;
+  readonly kid: string | undefined;
 
-function sharedParts({ raw, unverifiedHeader, unverifiedClaims }: UnverifiedToken) {
-  return { raw, header: unverifiedHeader, claims: unverifiedClaims };
-}
-
-/** Depth is bounded by the parser. */
-function freeze<T extends Json>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    for (const inner of Object.values(value)) freeze(inner);
-    Object.freeze(value);
+  constructor({ raw, unverifiedHeader, unverifiedClaims, algorithm, kid }: UnverifiedToken) {
+    this.raw = detached(raw);
+    this.unverifiedHeader = unverifiedHeader;
+    this.unverifiedClaims = unverifiedClaims;
+    this.algorithm = algorithm;
+    this.kid = kid;
   }
-  return value;
+
+  get signingInput(): string {
+    return this.raw.slice(0, this.raw.lastIndexOf('.'));
+  }
+
+  get signature(): Uint8Array {
+    return Buffer.from(this.raw.slice(this.raw.lastIndexOf('.') + 1), 'base64url');
+  }
 }
 
-/** Calibrated against V8's heap (docs/decisions/signature-checks.md): rather too much than too little. */
-function estimateBytes({ raw, signature }: UnverifiedToken, verdicts: number): number {
-  return 1000 + raw.length * 3 + signature.length + verdicts * 200;
+function detached(raw: string): string {
+  return Buffer.from(raw, 'latin1').toString('latin1');
+}
+
+function keep(token: UnverifiedToken): Pick<Entry, 'unverified' | 'bytes'> {
+  const bytes = tokenBytes + token.raw.length + freeze(token.unverifiedHeader) + freeze(token.unverifiedClaims);
+  return { unverified: new KeptToken(token), bytes };
+}
+
+/*
+ * What V8 takes, measured on tokens of many shapes (docs/decisions/signature-checks.md has the figures): rather too
+ * much than too little, because `bytes` is what an operator sizes the pod by.
+ */
+const tokenBytes = 450;
+const verdictBytes = 250;
+const objectBytes = 72;
+const listBytes = 48;
+const elementBytes = 12;
+/** Objects of one shape share it; one with very many members shares it with nobody. */
+const memberBytes = 40;
+const manyMembers = 30;
+const lonelyMemberBytes = 140;
+const stringBytes = 24;
+
+/** Freezes a parsed value and says about how much memory it takes. Depth is bounded by the parser. */
+function freeze(value: Json): number {
+  if (typeof value === 'string') return stringBytes + value.length;
+  if (typeof value !== 'object' || value === null) return 0;
+  let bytes: number;
+  if (Array.isArray(value)) {
+    bytes = listBytes + value.length * elementBytes;
+    for (const inner of value) bytes += freeze(inner);
+  } else {
+    bytes = objectBytes;
+    const members = Object.entries(value);
+    const each = members.length > manyMembers ? lonelyMemberBytes : memberBytes;
+    for (const [, inner] of members) bytes += each + freeze(inner as Json);
+  }
+  Object.freeze(value);
+  return bytes;
 }

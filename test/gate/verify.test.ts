@@ -192,6 +192,73 @@ describe('the verdict cache', () => {
   });
 });
 
+describe('the memory of refusals', () => {
+  const raw = keyPair('ES256', 'k').sign({ sub: 'a' });
+  const counting = (valid: boolean | Promise<boolean>) => {
+    const counter = { checks: 0 };
+    const key: VerificationKey = {
+      kid: 'k',
+      algorithms: new Set(['ES256']),
+      isLive: () => true,
+      verify: () => {
+        counter.checks++;
+        return valid;
+      },
+    };
+    return { counter, key };
+  };
+
+  test('spares a client’s same bad token a second check, and no other token', async () => {
+    const verdicts = emptyCache();
+    const { counter, key } = counting(false);
+    const verifier = verifierOf([key], { algorithms: ['ES256'] });
+    for (let i = 0; i < 5; i++) expect(await reasonOf(raw, verifier, verdicts)).toBe('signatureInvalid');
+    expect(counter.checks).toBe(1);
+    await reasonOf(keyPair('ES256', 'k').sign({ sub: 'b' }), verifier, verdicts);
+    expect(counter.checks).toBe(2);
+  });
+
+  test('holds for the very keys that refused: a rotated key is asked', async () => {
+    const verdicts = emptyCache();
+    const old = counting(false);
+    const fresh = counting(Promise.resolve(true));
+    const of = (keys: readonly VerificationKey[]) => verifierOf(keys, { algorithms: ['ES256'], fingerprint: 'same' });
+    expect(await reasonOf(raw, of([old.key]), verdicts)).toBe('signatureInvalid');
+    expect(await reasonOf(raw, of([old.key, fresh.key]), verdicts)).toBe('verified');
+    expect(await reasonOf(raw, of([old.key]), verdicts)).toBe('verified'); // the tenant's verdict, as long as its key lives
+    const stranger = verifierOf([counting(false).key], { algorithms: ['ES256'] });
+    expect(await reasonOf(raw, stranger, verdicts)).toBe('signatureInvalid');
+  });
+
+  test('pushes out no verdict, however many tokens are refused', async () => {
+    const verdicts = emptyCache();
+    const good = counting(true);
+    const bad = counting(false);
+    await reasonOf(raw, verifierOf([good.key], { algorithms: ['ES256'], fingerprint: 'good' }), verdicts);
+    const flooded = verifierOf([bad.key], { algorithms: ['ES256'] });
+    const [header, , signature] = raw.split('.') as [string, string, string];
+    for (let i = 0; i < 3000; i++) {
+      const made = `${header}.${Buffer.from(JSON.stringify({ i })).toString('base64url')}.${signature}`;
+      await reasonOf(made, flooded, verdicts);
+    }
+    expect(verdicts.stats().entries).toBe(1);
+    expect(verdicts.verdictFor(raw, 'good', 0)).toBeDefined();
+  });
+});
+
+test('a key that is withdrawn while it checks no longer counts', async () => {
+  let live = true;
+  const key: VerificationKey = {
+    kid: 'k',
+    algorithms: new Set(['ES384']),
+    isLive: () => live,
+    verify: async () => true,
+  };
+  const verdict = judge(keyPair('ES384', 'k').sign({}), verifierOf([key], { algorithms: ['ES384'] }));
+  live = false;
+  expect(await verdict).toMatchObject({ reason: 'signatureInvalid' });
+});
+
 describe('keys that must be waited for', () => {
   const raw = hs256Token({ alg: 'HS256', kid: 'k' }, {}, secret);
   const withFind = (find: () => KeyLookup | Promise<KeyLookup>) => ({
