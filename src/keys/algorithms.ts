@@ -102,43 +102,46 @@ export function isSymmetric(algorithm: string): boolean {
   return algorithms.get(algorithm)?.keyType === 'oct';
 }
 
-/** Checks one signature with one key that was bound to this algorithm at import. Never throws or rejects. */
-export type SignatureCheck = (signingInput: string, signature: Uint8Array) => boolean | Promise<boolean>;
+/** A public key, or a shared secret's bytes: a key object for each of 100,000 secrets would take 170 MB. */
+export type KeyMaterial = KeyObject | Uint8Array;
 
-/** Binds a key to an algorithm: whatever a token says later, this check can do nothing else with the key. */
-export function bindKey(algorithm: JwsAlgorithm, key: KeyObject): SignatureCheck {
-  return algorithm.keyType === 'oct' ? hmacCheck(algorithm, key) : publicKeyCheck(algorithm, key);
-}
-
-function hmacCheck({ digest }: JwsAlgorithm, key: KeyObject): SignatureCheck {
-  return (signingInput, signature) => {
+/**
+ * Checks one signature with a key that was found to fit this algorithm at import. Never throws or rejects: what can't be
+ * processed is not valid.
+ */
+export function checkSignature(
+  algorithm: JwsAlgorithm,
+  key: KeyMaterial,
+  signingInput: string,
+  signature: Uint8Array,
+): boolean | Promise<boolean> {
+  const { keyType, digest, options, signatureBytes, offThread } = algorithm;
+  if (key instanceof Uint8Array) {
+    if (keyType !== 'oct') return false;
     const mac = createHmac(digest as string, key)
       .update(signingInput, 'latin1')
       .digest();
     return mac.length === signature.length && timingSafeEqual(mac, signature);
-  };
+  }
+  const rsaBits = key.asymmetricKeyDetails?.modulusLength ?? 0;
+  if (keyType === 'oct' || signature.length !== (signatureBytes ?? Math.ceil(rsaBits / 8))) return false;
+  const input = Buffer.from(signingInput, 'latin1');
+  const keyInput = { key, ...options };
+  if (offThread || rsaBits > longRsaBits) return checkOffThread(digest, input, keyInput, signature);
+  try {
+    return cryptoVerify(digest, input, keyInput, signature);
+  } catch {
+    return false;
+  }
 }
 
-function publicKeyCheck({ digest, options, signatureBytes, offThread }: JwsAlgorithm, key: KeyObject): SignatureCheck {
-  const rsaBits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  const expectedBytes = signatureBytes ?? Math.ceil(rsaBits / 8);
-  const keyInput: VerifyKeyObjectInput = { key, ...options };
-  if (offThread || rsaBits > longRsaBits) {
-    return (signingInput, signature) => {
-      if (signature.length !== expectedBytes) return false;
-      return new Promise<boolean>((resolve) => {
-        cryptoVerify(digest, Buffer.from(signingInput, 'latin1'), keyInput, signature, (error, valid) =>
-          resolve(error === null && valid),
-        );
-      }).catch(() => false);
-    };
-  }
-  return (signingInput, signature) => {
-    if (signature.length !== expectedBytes) return false;
-    try {
-      return cryptoVerify(digest, Buffer.from(signingInput, 'latin1'), keyInput, signature);
-    } catch {
-      return false;
-    }
-  };
+function checkOffThread(
+  digest: string | null,
+  input: Buffer,
+  keyInput: VerifyKeyObjectInput,
+  signature: Uint8Array,
+): Promise<boolean> {
+  return new Promise<boolean>((resolve) => {
+    cryptoVerify(digest, input, keyInput, signature, (error, valid) => resolve(error === null && valid));
+  }).catch(() => false);
 }

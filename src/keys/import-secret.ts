@@ -1,4 +1,3 @@
-import { createSecretKey } from 'node:crypto';
 import { algorithms } from './algorithms.ts';
 import { createImportedKey, type ImportedKey, type KeyNaming } from './imported-key.ts';
 import { type KeyProblem, keyProblem } from './key-problem.ts';
@@ -14,6 +13,8 @@ export function findWeakAlgorithms(secretBytes: number, accepted: Iterable<strin
   return [...accepted].filter((name) => secretBytes < (algorithms.get(name)?.minSecretBytes ?? 0));
 }
 
+const hmacs = [...algorithms.values()].filter(({ keyType }) => keyType === 'oct');
+
 /** Imports a shared secret, decoded, for the HMAC algorithms among `accepted`; each must be satisfied by its length. */
 export function importSecret(
   secret: Uint8Array,
@@ -24,9 +25,7 @@ export function importSecret(
   if (alg !== undefined && algorithms.get(alg)?.keyType !== 'oct') {
     return keyProblem('algorithmMismatch', `alg ${quoteForLog(alg)}: a secret goes with HS256, HS384 or HS512 only`);
   }
-  const fitting = [...algorithms.values()].filter(
-    ({ name, keyType }) => keyType === 'oct' && accepted.has(name) && (alg === undefined || alg === name),
-  );
+  const fitting = hmacs.filter(({ name }) => accepted.has(name) && (alg === undefined || alg === name));
   if (fitting.length === 0) {
     return keyProblem('algorithmMismatch', `a secret goes with HS256, HS384 or HS512, not ${listed(accepted)}`);
   }
@@ -37,7 +36,7 @@ export function importSecret(
   if (weakFor.length > 0 && !allowWeakSecret) {
     return keyProblem('weak', `the secret has ${secret.length} bytes, ${needs(weakFor)} (RFC 7518 section 3.2)`);
   }
-  return createImportedKey(createSecretKey(secret), fitting, kid);
+  return createImportedKey(Buffer.from(secret), fitting, kid);
 }
 
 function needs(weakFor: readonly string[]): string {

@@ -1,5 +1,5 @@
-import { createHash, createHmac, type KeyObject, randomBytes } from 'node:crypto';
-import { bindKey, type JwsAlgorithm, type SignatureCheck } from './algorithms.ts';
+import { hash, randomBytes } from 'node:crypto';
+import { algorithms, checkSignature, type JwsAlgorithm, type KeyMaterial } from './algorithms.ts';
 import type { VerificationKey } from './key-ring.ts';
 
 /** A verification key as import leaves it: bound to its algorithms, and identified. */
@@ -25,23 +25,39 @@ const always = () => true;
 
 /** Makes the key object out of checked material; it lives for good, where its source can't drop it. */
 export function createImportedKey(
-  material: KeyObject,
+  material: KeyMaterial,
   fitting: readonly JwsAlgorithm[],
   kid: string | undefined,
 ): ImportedKey {
-  const checks = new Map<string, SignatureCheck>(fitting.map((entry) => [entry.name, bindKey(entry, material)]));
+  const own = sharedSet(fitting.map(({ name }) => name));
   return {
     kid,
-    algorithms: new Set(checks.keys()),
+    algorithms: own,
     isLive: always,
     thumbprint: thumbprintOf(material),
-    verify: (algorithm, signingInput, signature) => checks.get(algorithm)?.(signingInput, signature) ?? false,
+    verify: (name, signingInput, signature) => {
+      const algorithm = own.has(name) ? algorithms.get(name) : undefined;
+      return algorithm !== undefined && checkSignature(algorithm, material, signingInput, signature);
+    },
   };
 }
 
-function thumbprintOf(material: KeyObject): string {
-  if (material.type === 'secret') return createHmac('sha256', thumbprintSalt).update(material.export()).digest('hex');
-  return createHash('sha256')
-    .update(material.export({ type: 'spki', format: 'der' }))
-    .digest('hex');
+/** Thousands of keys go with the same few algorithms: one set for each combination, of which there are not many. */
+const sets = new Map<string, ReadonlySet<string>>();
+
+function sharedSet(names: readonly string[]): ReadonlySet<string> {
+  const key = names.join();
+  const known = sets.get(key);
+  if (known !== undefined) return known;
+  const set = new Set(names);
+  sets.set(key, set);
+  return set;
+}
+
+function thumbprintOf(material: KeyMaterial): string {
+  const bytes =
+    material instanceof Uint8Array
+      ? Buffer.concat([thumbprintSalt, material])
+      : material.export({ type: 'spki', format: 'der' });
+  return hash('sha256', bytes, 'base64url');
 }

@@ -67,26 +67,49 @@ export function staticKeys(keys: readonly VerificationKey[]): KeySource {
 
 /** Makes one tenant's ring over its sources. A lookup ends in `unknown` or `unavailable`, never in an exception. */
 export function createKeyRing(sources: readonly KeySource[], options: KeyRingOptions): KeyRing {
+  return sources.every(({ provider }) => provider === undefined)
+    ? createStaticRing(
+        sources.flatMap(({ current }) => current() ?? []),
+        options,
+      )
+    : createRemoteRing(sources, options);
+}
+
+const notAccepted: KeyLookup = { kind: 'unknown', detail: 'not an algorithm of this tenant' };
+
+/** One closure and a list: there may be 100,000 of these, most of them without traffic. */
+function createStaticRing(keys: readonly VerificationKey[], { algorithms, kid: mode }: KeyRingOptions): KeyRing {
+  let index: KeyIndex | undefined;
+  return {
+    find: (kid, algorithm) => {
+      index ??= indexKeys(keys, mode);
+      return algorithms.has(algorithm) ? answer(index.choose(kid, algorithm)) : notAccepted;
+    },
+  };
+}
+
+function createRemoteRing(sources: readonly KeySource[], options: KeyRingOptions): KeyRing {
   const remote = sources.filter(({ provider }) => provider !== undefined);
   let seen: readonly (readonly VerificationKey[] | undefined)[] = [];
   let index: KeyIndex | undefined;
 
-  /** Built at the first look-up, so that a tenant without traffic costs little, and again when a source's keys change. */
+  /** Built at the first look-up, and again when a source's keys change. */
   function currentIndex(): KeyIndex {
     if (index !== undefined && sources.every((source, i) => source.current() === seen[i])) return index;
     seen = sources.map((source) => source.current());
-    const all = seen.flatMap((keys) => keys ?? []);
-    index = indexKeys(all, options.kid);
+    index = indexKeys(
+      seen.flatMap((keys) => keys ?? []),
+      options.kid,
+    );
     return index;
   }
 
   function find(kid: string | undefined, algorithm: string): KeyLookup | Promise<KeyLookup> {
-    if (!options.algorithms.has(algorithm)) return { kind: 'unknown', detail: 'not an algorithm of this tenant' };
+    if (!options.algorithms.has(algorithm)) return notAccepted;
     const now = currentIndex();
     const choice = now.choose(kid, algorithm);
     // What a provider publishes is public, so none has a key for HMAC, and none is asked for one.
-    if (remote.length === 0 || isSymmetric(algorithm) || (choice.kind === 'found' && choice.named))
-      return answer(choice);
+    if (isSymmetric(algorithm) || (choice.kind === 'found' && choice.named)) return answer(choice);
     if (kid === undefined && options.kid === 'required') return answer(choice);
 
     const wanted = kid !== undefined && !now.has(kid);
