@@ -58,14 +58,16 @@ function compileReason(reason: Reason, spec: ErrorFormatSpec): RenderedError {
 
 type Values = Readonly<Record<string, string | number | undefined>>;
 const wholePlaceholder = /^\$\{([a-z.]+)\}$/;
-const anyPlaceholder = /\$\{([a-z.]+)\}/g;
+const anyPlaceholder = /\$\$|\$\{([a-z.]+)\}/g;
 
 /** A member that is one placeholder alone keeps the value's type ("${code}" stays a number), and goes where it has none. */
 function fill(template: Json, values: Values): Json | undefined {
   if (typeof template === 'string') {
     const whole = wholePlaceholder.exec(template)?.[1];
     if (whole !== undefined) return values[whole];
-    return template.replaceAll(anyPlaceholder, (_, name: string) => String(values[name] ?? ''));
+    return template.replaceAll(anyPlaceholder, (whole, name: string) => {
+      return whole === '$$' ? '$' : String(values[name] ?? '');
+    });
   }
   if (Array.isArray(template)) return template.flatMap((item) => fill(item as Json, values) ?? []);
   if (typeof template !== 'object' || template === null) return template;

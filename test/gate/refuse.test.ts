@@ -64,6 +64,7 @@ describe('a tenant’s own errors', () => {
   it('may be text', () => {
     const refused = answer({ byReason: {}, body: 'no: ${message}' }, 'tokenExpired');
     expect(refused.body).toBe('no: The token has expired');
+    expect(answer({ byReason: {}, body: '$$${message}: $$5' }, 'tokenExpired').body).toBe('$The token has expired: $5');
     expect(headerOf(refused.headers, 'Content-Type')).toBe('text/plain; charset=utf-8');
   });
 
