@@ -14,7 +14,9 @@ function isCidr(text: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
 
-const cidr = z.string().refine(isCidr, { error: 'must be an address range such as 10.0.0.0/8 or fd00::/8' });
+const proxyRange = z.string().refine((text) => text === 'unix' || isCidr(text), {
+  error: 'must be an address range such as 10.0.0.0/8 or fd00::/8, or unix',
+});
 
 /** Every key of the main file but `tenants`, `templates` and `include`, which are gathered over all files. */
 export const globalFields = {
@@ -37,7 +39,7 @@ export const globalFields = {
     .prefault(false)
     .describe('true: reload when a file of the config changes, as SIGHUP does. Default: false.'),
   trustedProxies: z
-    .array(cidr)
+    .array(proxyRange)
     .prefault([])
     .describe(
       'Address ranges whose X-Forwarded-* and Forwarded headers are believed (`unix`: whoever comes by a unix socket); from anyone else they are replaced. Default: none.',

@@ -60,10 +60,17 @@ export function flattenIssues(issues: readonly z.core.$ZodIssue[]): z.core.$ZodI
     const options = issue.errors.map(flattenIssues);
     const ofKind = options.filter((option) => !option.some(isWrongKind));
     const meant = ofKind.toSorted((a, b) => a.length - b.length)[0];
-    if (meant === undefined) return [issue];
+    if (meant === undefined) {
+      const first = issue.message === genericText ? options[0]?.[0] : undefined;
+      return [first === undefined ? issue : below(issue, first)];
+    }
     if (meant.every(({ path, message }) => path.length === 0 && message === genericText)) return [issue];
-    return meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }) as z.core.$ZodIssue);
+    return meant.map((inner) => below(issue, inner));
   });
+}
+
+function below(outer: z.core.$ZodIssue, inner: z.core.$ZodIssue): z.core.$ZodIssue {
+  return { ...inner, path: [...outer.path, ...inner.path] };
 }
 
 /** Where only the union around it has something to say. */

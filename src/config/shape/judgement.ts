@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { count, flag, headerName, oneOrMore, textOrNumber, words } from './values.ts';
+import { anyJson, count, flag, headerName, oneOrMore, textOrNumber, words } from './values.ts';
 
 /* What is judged of a request and its token: match, token locations, claims, bind, routes. */
 
@@ -35,7 +35,8 @@ const matchObject = z
   })
   .refine((value) => Object.values(value).some((member) => member !== undefined), {
     error: 'must name at least one thing to recognise the tenant by',
-  });
+  })
+  .meta({ id: 'match' });
 
 export type MatchConfig = z.output<typeof matchObject>;
 
@@ -62,7 +63,8 @@ const tokenLocation = z
     if (scheme !== undefined && header === undefined) {
       context.addIssue({ code: 'custom', path: ['scheme'], message: 'goes with header only' });
     }
-  });
+  })
+  .meta({ id: 'tokenLocation' });
 
 export type TokenLocationConfig = z.output<typeof tokenLocation>;
 
@@ -73,20 +75,20 @@ const conditionWords = 'must be required, absent, a value, or {oneOf | contains 
 const conditionObject = z
   .strictObject({
     oneOf: z
-      .array(z.json())
+      .array(anyJson())
       .min(1, { error: 'must not be an empty list' })
       .optional()
       .describe('The claim equals one of these.'),
-    contains: z
-      .json()
+    contains: anyJson()
       .optional()
       .describe('The claim, a list, or text of words with spaces between, holds this value; a list here: all of them.'),
     matches: words()
       .optional()
       .describe('The whole claim, a text, matches this RE2 expression (no back-references; linear time).'),
-    equals: z.json().optional().describe('The claim equals this value, of the same type.'),
+    equals: anyJson().optional().describe('The claim equals this value, of the same type.'),
   })
-  .refine((value) => Object.values(value).some((member) => member !== undefined), { error: conditionWords });
+  .refine((value) => Object.values(value).some((member) => member !== undefined), { error: conditionWords })
+  .meta({ id: 'condition' });
 
 const condition = z.union([z.string(), z.number(), z.boolean(), conditionObject], { error: conditionWords });
 
@@ -132,20 +134,22 @@ export const access = z.enum(['required', 'optional', 'public'], { error: 'must 
 const accessWords =
   '`required`: a valid token. `optional`: no token passes without identity, a bad one is refused. `public`: no token is looked at, and none travels on.';
 
-const route = z.strictObject({
-  path: words().describe('Path pattern: `/a/{name}/**`. The first route whose path and method fit decides.'),
-  methods: oneOrMore(z.string().regex(/^[A-Z][A-Z0-9_-]*$/, { error: 'must be a method in capitals, such as GET' }))
-    .optional()
-    .describe('Methods it is for. Default: all. HEAD and OPTIONS are methods like any other.'),
-  access: access.optional().describe(`${accessWords} Default: the tenant's.`),
-  claims: claims.optional().describe("Conditions on claims, beside the tenant's own."),
-  bind: bind.optional().describe("Claims that must equal parts of the request, beside the tenant's own."),
-  normalizePath: flag()
-    .optional()
-    .describe(
-      "true: a path with dot segments, encoded slashes or `//` is judged and forwarded in its plain form instead of refused. Default: the tenant's.",
-    ),
-});
+const route = z
+  .strictObject({
+    path: words().describe('Path pattern: `/a/{name}/**`. The first route whose path and method fit decides.'),
+    methods: oneOrMore(z.string().regex(/^[A-Z][A-Z0-9_-]*$/, { error: 'must be a method in capitals, such as GET' }))
+      .optional()
+      .describe('Methods it is for. Default: all. HEAD and OPTIONS are methods like any other.'),
+    access: access.optional().describe(`${accessWords} Default: the tenant's.`),
+    claims: claims.optional().describe("Conditions on claims, beside the tenant's own."),
+    bind: bind.optional().describe("Claims that must equal parts of the request, beside the tenant's own."),
+    normalizePath: flag()
+      .optional()
+      .describe(
+        "true: a path with dot segments, encoded slashes or `//` is judged and forwarded in its plain form instead of refused. Default: the tenant's.",
+      ),
+  })
+  .meta({ id: 'route' });
 
 export type RouteConfig = z.output<typeof route>;
 
@@ -153,19 +157,21 @@ export const routes = z.array(route);
 
 const headerTemplate = words('must be text, such as ${claims.sub}');
 
-const headerObject = z.strictObject({
-  value: headerTemplate.describe(
-    'Text in which `${claims.…}`, `${path.…}`, `${request.id}` and `${tenant}` are filled.',
-  ),
-  list: z
-    .enum(['comma', 'json', 'repeat'])
-    .prefault('comma')
-    .describe('How a list is written: joined by commas (default), as JSON, or one header line a member.'),
-  encode: z
-    .enum(['reject', 'percent', 'base64url', 'rfc8187'])
-    .prefault('reject')
-    .describe('What happens to characters that a header cannot carry. `reject` (default) refuses the request.'),
-});
+const headerObject = z
+  .strictObject({
+    value: headerTemplate.describe(
+      'Text in which `${claims.…}`, `${path.…}`, `${request.id}` and `${tenant}` are filled.',
+    ),
+    list: z
+      .enum(['comma', 'json', 'repeat'])
+      .prefault('comma')
+      .describe('How a list is written: joined by commas (default), as JSON, or one header line a member.'),
+    encode: z
+      .enum(['reject', 'percent', 'base64url', 'rfc8187'])
+      .prefault('reject')
+      .describe('What happens to characters that a header cannot carry. `reject` (default) refuses the request.'),
+  })
+  .meta({ id: 'header' });
 
 export type HeaderConfig = z.output<typeof headerObject>;
 

@@ -31,7 +31,8 @@ const secretFields = {
 
 const secretObject = z
   .strictObject({ ...secretFields, kid: kid() })
-  .superRefine(exactlyOneOf(['value', 'env', 'file']));
+  .superRefine(exactlyOneOf(['value', 'env', 'file']))
+  .meta({ id: 'secret' });
 
 export type SecretConfig = z.output<typeof secretObject>;
 
@@ -96,7 +97,8 @@ const keyObject = z
     alg: algorithm(),
     ...jwkMembers,
   })
-  .superRefine(exactlyOneOf(['file', 'pem', 'kty']));
+  .superRefine(exactlyOneOf(['file', 'pem', 'kty']))
+  .meta({ id: 'key' });
 
 /** A key as it was given; the content is a secret because private keys get pasted where public ones belong. */
 export type KeyConfig = (
@@ -164,7 +166,8 @@ const jwksObject = z
       .describe('An inline JWK set (RFC 7517 section 5).'),
     ...fetchOptions,
   })
-  .superRefine(exactlyOneOf(['url', 'file', 'keys']));
+  .superRefine(exactlyOneOf(['url', 'file', 'keys']))
+  .meta({ id: 'jwks' });
 
 export type JwksConfig = z.output<typeof jwksObject>;
 
@@ -174,10 +177,12 @@ export const jwks = z
 
 const issuerUrl = () => httpUrl('must be the URL of an OpenID Connect issuer');
 
-const discoveryObject = z.strictObject({
-  url: issuerUrl().describe("The issuer's URL; its keys are found by /.well-known/openid-configuration below it."),
-  ...fetchOptions,
-});
+const discoveryObject = z
+  .strictObject({
+    url: issuerUrl().describe("The issuer's URL; its keys are found by /.well-known/openid-configuration below it."),
+    ...fetchOptions,
+  })
+  .meta({ id: 'discovery' });
 
 export type DiscoveryConfig = z.output<typeof discoveryObject>;
 

@@ -119,7 +119,7 @@ export const tenantFields = {
   cors: cors.optional().describe('Which web pages may call it (CORS). Default: the top-level `cors`.'),
 };
 
-export const tenant = z.strictObject(tenantFields);
+export const tenant = z.strictObject(tenantFields).meta({ id: 'tenant' });
 
 /** A tenant with defaults filled in. */
 export type TenantConfig = z.output<typeof tenant>;

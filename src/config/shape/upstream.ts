@@ -8,22 +8,28 @@ const pemFile = () =>
     error: 'must be PEM text, the path of a PEM file, or {file: PATH}',
   });
 
-const upstreamTls = z.strictObject({
-  ca: pemFile()
-    .optional()
-    .describe('CA certificates that the upstream must be certified by: a path, or PEM text. Default: the public CAs.'),
-  cert: pemFile().optional().describe('Client certificate to show to the upstream: a path, or PEM text. Needs `key`.'),
-  key: z
-    .union([secretText(), z.strictObject({ file: words().describe('Path of the PEM file.') })])
-    .optional()
-    .describe('Private key of `cert`: a path. PEM text works too, but leaves the key in the config.'),
-  serverName: words()
-    .optional()
-    .describe("Name to ask for (SNI) and to find in the upstream's certificate. Default: the URL's host."),
-  insecure: flag()
-    .optional()
-    .describe('true: accept any certificate. Whoever sits between reads and changes all traffic. Default: false.'),
-});
+const upstreamTls = z
+  .strictObject({
+    ca: pemFile()
+      .optional()
+      .describe(
+        'CA certificates that the upstream must be certified by: a path, or PEM text. Default: the public CAs.',
+      ),
+    cert: pemFile()
+      .optional()
+      .describe('Client certificate to show to the upstream: a path, or PEM text. Needs `key`.'),
+    key: z
+      .union([secretText(), z.strictObject({ file: words().describe('Path of the PEM file.') })])
+      .optional()
+      .describe('Private key of `cert`: a path. PEM text works too, but leaves the key in the config.'),
+    serverName: words()
+      .optional()
+      .describe("Name to ask for (SNI) and to find in the upstream's certificate. Default: the URL's host."),
+    insecure: flag()
+      .optional()
+      .describe('true: accept any certificate. Whoever sits between reads and changes all traffic. Default: false.'),
+  })
+  .meta({ id: 'upstreamTls' });
 
 const upstreamUrl = () =>
   z.string({ error: upstreamUrlWords }).superRefine((text, context) => {
@@ -35,19 +41,21 @@ const upstreamUrl = () =>
 
 const upstreamUrlWords = 'must be a URL such as http://127.0.0.1:3000 (a base path may follow), or unix:/path';
 
-const upstreamObject = z.strictObject({
-  url: upstreamUrl().describe(
-    'http:// or https:// URL, with an optional base path that is put before every path; or unix:/path of a socket.',
-  ),
-  maxConnections: count(1, 65_535)
-    .prefault(256)
-    .describe('Most connections open to this upstream at a time; further requests wait. Default: 256.'),
-  tls: upstreamTls.optional().describe('TLS settings, for https:// only.'),
-  hostHeader: z
-    .enum(['preserve', 'upstream'])
-    .prefault('preserve')
-    .describe("Host header sent: `preserve` the client's (default), or `upstream` for the URL's own."),
-});
+const upstreamObject = z
+  .strictObject({
+    url: upstreamUrl().describe(
+      'http:// or https:// URL, with an optional base path that is put before every path; or unix:/path of a socket.',
+    ),
+    maxConnections: count(1, 65_535)
+      .prefault(256)
+      .describe('Most connections open to this upstream at a time; further requests wait. Default: 256.'),
+    tls: upstreamTls.optional().describe('TLS settings, for https:// only.'),
+    hostHeader: z
+      .enum(['preserve', 'upstream'])
+      .prefault('preserve')
+      .describe("Host header sent: `preserve` the client's (default), or `upstream` for the URL's own."),
+  })
+  .meta({ id: 'upstream' });
 
 export type UpstreamConfig = z.output<typeof upstreamObject>;
 

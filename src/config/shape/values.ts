@@ -23,7 +23,10 @@ export function duration({ minMs = 0, maxMs = mostTimerMs }: DurationRange = {})
     .regex(durationForm, { error: words })
     .transform(readDuration)
     .refine((ms) => ms >= minMs && ms <= maxMs, {
-      error: `must be from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`,
+      error:
+        minMs === 0
+          ? `must be at most ${formatDuration(maxMs)}`
+          : `must be from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`,
     });
 }
 
@@ -47,7 +50,9 @@ const sizeForm = /^\d+(?:B|KiB|MiB|GiB)?$/;
 export function size(minBytes: number, maxBytes: number) {
   const words = 'must be a size such as 64KiB or 1MiB';
   return z
-    .union([z.int(), z.string().regex(sizeForm, { error: words })], { error: words })
+    .union([wholeNumber(0, Number.MAX_SAFE_INTEGER, words), z.string().regex(sizeForm, { error: words })], {
+      error: words,
+    })
     .transform(readSize)
     .refine((bytes) => bytes >= minBytes && bytes <= maxBytes, {
       error: `must be from ${formatSize(minBytes)} to ${formatSize(maxBytes)}`,
@@ -69,9 +74,13 @@ function formatSize(bytes: number): string {
 export function count(min: number, max: number) {
   const words = `must be a whole number from ${min} to ${max}`;
   return z
-    .union([z.int(), z.string().regex(/^\d{1,15}$/, { error: words })], { error: words })
+    .union([wholeNumber(min, max, words), z.string().regex(/^\d{1,15}$/, { error: words })], { error: words })
     .transform(Number)
     .refine((value) => value >= min && value <= max, { error: words });
+}
+
+function wholeNumber(min: number, max: number, error: string) {
+  return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
 export function flag() {
@@ -114,4 +123,9 @@ function httpUrlProblem(text: string, error: string): string | undefined {
   if (url.username !== '' || url.password !== '') return 'must not hold a user or password';
   if (text.includes('#')) return 'must not hold a fragment ("#")';
   return undefined;
+}
+
+/** Whatever YAML can hold, which is JSON; it is compared or sent, never interpreted. */
+export function anyJson() {
+  return z.unknown();
 }

@@ -23,9 +23,6 @@ function coresOf(schema: Schema): Schema[] {
       return coresOf(definition.in);
     case 'union':
       return definition.options.flatMap(coresOf);
-    case 'lazy':
-      // The getter makes a new schema each time, the inner type is the one it made first.
-      return coresOf((schema as z.core.$ZodLazy)._zod.innerType);
     default:
       return [schema];
   }
@@ -48,6 +45,9 @@ function stepInto(schema: Schema, part: string | number): Schema[] {
         return typeof part === 'number' ? [] : [definition.valueType];
       case 'array':
         return typeof part === 'number' ? [definition.element] : [];
+      // Any JSON: what stands in it is as showable as the whole.
+      case 'unknown':
+        return [core];
       default:
         return [];
     }
@@ -102,7 +102,6 @@ function collectKeys(schema: Schema, into: KeyCollection): boolean {
   let holdsSecret = false;
   for (const core of coresOf(schema)) {
     if (!into.holdsSecret.has(core)) {
-      // Recursive schemas (any JSON) come back here before they are done.
       into.holdsSecret.set(core, isSensitive(core));
       for (const [name, member] of membersOf(core)) {
         const memberHolds = collectKeys(member, into);
