@@ -67,6 +67,9 @@ export function createShapeCheck(places: Places, report: Report): ShapeCheck {
         return find(owner, [...inner, key], outer, 'key', unknownKeyText([...outer, ...inner, key]));
       });
     }
+    if (issue.code === 'invalid_key') {
+      return find(owner, inner, outer, 'key', { message: issue.issues[0]?.message ?? issue.message });
+    }
     const nearest = nearestValue(issue, valueAt(owner, inner));
     const hint = nearest === undefined ? undefined : `did you mean "${nearest}"?`;
     return find(owner, inner, outer, 'value', { message: issue.message, hint });

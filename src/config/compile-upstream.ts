@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Upstream, UpstreamTls } from '../gate/policy.ts';
 import { complainIn, type Load, type Section } from './model.ts';
-import { checkTlsMaterial, readPem } from './pem-source.ts';
+import { checkCertificates, checkKeyPair, readPem } from './pem-source.ts';
 import { isPlainObject } from './places.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
 import type { UpstreamConfig } from './shape/upstream.ts';
@@ -76,9 +76,9 @@ async function compileTls(
     return source === undefined ? undefined : readPem(section, ['upstream', 'tls', name], source, files);
   };
   const [ca, cert, key] = [await pem('ca'), await pem('cert'), await pem('key')];
-  if (ca !== undefined) checkTlsMaterial(section, ['upstream', 'tls', 'ca'], { ca }, load);
+  if (ca !== undefined) checkCertificates(section, ['upstream', 'tls', 'ca'], ca, load);
   if (cert !== undefined && key !== undefined) {
-    checkTlsMaterial(section, ['upstream', 'tls', 'cert'], { cert, key }, load);
+    checkKeyPair(section, ['upstream', 'tls', 'cert'], { cert, key }, load);
   }
   return { ca, cert, key, serverName: tls?.serverName, insecure: tls?.insecure ?? false };
 }

@@ -1,8 +1,6 @@
-import { foldName } from '../gate/field-name.ts';
 import { type JudgedNames, judgedNames } from '../gate/headers.ts';
-import { wayHeader } from '../gate/judge.ts';
 import type { Policy, Tenant, Timeouts, Upstream } from '../gate/policy.ts';
-import { compileRecognition } from '../gate/recognise.ts';
+import { type CompiledRecognition, compileRecognition } from '../gate/recognise.ts';
 import type { KeySourceLease, KeySources } from '../keys/key-sources.ts';
 import { checkOverlaps, checkReservedNames, checkTellApart, emittedNames } from './check/across-tenants.ts';
 import { checkGlobals } from './check/globals.ts';
@@ -46,31 +44,22 @@ export async function compileConfig(
   const files = createReferencedFiles(load);
   const compileUpstream = createUpstreamCompiler(load, files);
   const { globals } = model;
-  checkGlobals(globals, load);
-  if (model.tenants.length === 0) {
-    const hint = 'e.g. tenants: {acme: {secret: {env: ACME_SECRET}}}';
-    load.report.add(findingInFile(main, { message: 'there are no tenants, so every request would be refused', hint }));
-  }
   const errors = compileErrors(globals, load);
-  const globalUpstream = await compileUpstream(globals);
   const cors = compileCorsOf(globals, load);
+  const globalUpstream = await compileUpstream(globals);
   const compileTenant = createTenantCompiler(load, files, compileUpstream, globalUpstream, cors);
   const prepared = await inBatches(model.tenants, preparedAtOnce, compileTenant);
-
-  const context = createCheckContext(load);
-  for (const facts of prepared) for (const check of tenantChecks) check(facts, context);
-  checkTellApart(prepared, load);
-  const emitted = emittedNames(prepared);
-  checkReservedNames(prepared, emitted, load);
   const recognition = compileRecognition(
     prepared.map(({ tenant, alternatives, locations }) => ({ id: tenant.id, match: alternatives, locations })),
   );
-  if (prepared.every(({ tenant }) => tenant.config.match !== undefined)) checkOverlaps(prepared, recognition, load);
+  const emitted = emittedNames(prepared);
+  checkTogether(model, prepared, recognition, emitted, main, load);
   if (load.report.hasErrors()) return undefined;
 
   const leases: KeySourceLease[] = [];
   const tenants = new Map<string, Tenant>();
   for (const one of prepared) {
+    // Each has one: upstreamPresent.
     tenants.set(one.tenant.id, openTenant(one, one.upstream as Upstream, sources, leases));
   }
   const hashes = hashConfig(model, files, load.deps.env);
@@ -79,7 +68,7 @@ export async function compileConfig(
     hash: hashes.all,
     tenants,
     recognise: recognition.recognise,
-    reservedNames: new Set([...emitted.keys(), ...alwaysReserved]),
+    reservedNames: new Set(emitted.keys()),
     judgedNames: judgedBy(prepared),
     isTrustedProxy: compileTrustedProxies(globals.config.trustedProxies),
     errors: deepFreeze(errors),
@@ -90,8 +79,28 @@ export async function compileConfig(
   return { policy, tenantHashes: hashes.tenants, leases };
 }
 
-/** Ours by default: an upstream may trust them though no tenant of this config sends them. */
-const alwaysReserved = ['X-Jwt-Tenant', 'X-Jwt-Subject', wayHeader].map(foldName);
+/** Everything that no part could see for itself. */
+function checkTogether(
+  model: Model,
+  prepared: readonly PreparedTenant[],
+  recognition: CompiledRecognition,
+  emitted: ReadonlyMap<string, string | undefined>,
+  main: string,
+  load: Load,
+): void {
+  const { globals, globalsFit, declaredTenants } = model;
+  if (globalsFit) checkGlobals(globals, load);
+  if (declaredTenants === 0) {
+    const hint = 'e.g. tenants: {acme: {secret: {env: ACME_SECRET}}}';
+    load.report.add(findingInFile(main, { message: 'there are no tenants, so every request would be refused', hint }));
+  }
+  const context = createCheckContext(load, !globalsFit || globals.config.upstream !== undefined);
+  for (const facts of prepared) for (const check of tenantChecks) check(facts, context);
+  checkTellApart(prepared, declaredTenants, load);
+  checkReservedNames(prepared, emitted, load);
+  // A tenant without match overlaps with all others, which was just said of it.
+  if (prepared.every(({ tenant }) => tenant.config.match !== undefined)) checkOverlaps(prepared, recognition, load);
+}
 
 async function inBatches<T, U>(items: readonly T[], size: number, work: (item: T) => Promise<U>): Promise<U[]> {
   const done: U[] = [];

@@ -21,7 +21,8 @@ export function decodeSecret(text: string, encoding: SecretEncoding): Uint8Array
 function decodeHint(text: string, encoding: SecretEncoding): string {
   const padded = text.padEnd(Math.ceil(text.length / 4) * 4, '=');
   if (encoding === 'base64' && decoders.base64(padded) !== undefined) return 'its padding ("=" at the end) is missing';
-  const other = (['hex', 'base64', 'base64url'] as const).find((one) => decoders[one](text) !== undefined);
+  // Almost any short word is some base64.
+  const other = (['hex', 'base64', 'base64url'] as const).find((one) => (decoders[one](text)?.length ?? 0) >= 16);
   return other === undefined ? 'leave encoding out where the secret is plain text' : `it would be ${other}`;
 }
 

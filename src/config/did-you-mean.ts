@@ -1,8 +1,11 @@
-/** The candidate nearest to what was written, where it is near enough to be meant. */
-export function findNearest(written: string, candidates: Iterable<string>): string | undefined {
+/** The candidate nearest to what was written, where it is near enough to be meant: at most `most` letters differ. */
+export function findNearest(
+  written: string,
+  candidates: Iterable<string>,
+  most = plausibleSlips(written.length),
+): string | undefined {
   const wanted = written.toLowerCase();
-  // A third of the letters may be wrong: "alg" is no guess for "url".
-  let best = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  let best = most + 1;
   let nearest: string | undefined;
   for (const candidate of candidates) {
     const distance = editDistance(wanted, candidate.toLowerCase(), best);
@@ -12,6 +15,12 @@ export function findNearest(written: string, candidates: Iterable<string>): stri
     }
   }
   return nearest;
+}
+
+/** "alg" is no guess for "url", but "modus" is one for "mode". */
+function plausibleSlips(length: number): number {
+  if (length <= 3) return 1;
+  return Math.max(2, Math.floor(length / 3));
 }
 
 /** "did you mean …?" where there is something to be meant. */

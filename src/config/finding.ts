@@ -26,7 +26,7 @@ export interface RelatedPlace {
 
 export type FindingText = Pick<Finding, 'message' | 'hint' | 'related'>;
 
-/** Collects problems; the same words at the same place count once, however many tenants share them by a template. */
+/** Collects findings; the same words at the same place count once, however many tenants share them by a template. */
 export interface Report {
   add(finding: Finding): void;
   hasErrors(): boolean;
@@ -35,24 +35,42 @@ export interface Report {
   findings(): Finding[];
 }
 
+/** A mistake in a generator can be one in each of 100,000 tenants: more of a kind than this are only counted. */
+const mostOfAKind = 100;
+
 export function createReport(): Report {
   const found: Finding[] = [];
-  const seen = new Set<string>();
   const faulty = new Set<string>();
+  const kinds = new Map<string, { readonly places: Set<string>; readonly first: Finding; uncounted: number }>();
   return {
     add(finding) {
-      const { span, file, message, path } = finding;
+      const { severity, span, file, message, path } = finding;
       const place = span === undefined ? `${file} ${path.join('\0')}` : placeKey(span);
-      const identity = `${place} ${message}`;
-      if (seen.has(identity)) return;
-      seen.add(identity);
-      if (finding.severity === 'error') faulty.add(place);
+      const kind = `${severity} ${message}`;
+      let ofKind = kinds.get(kind);
+      if (ofKind === undefined) {
+        ofKind = { places: new Set(), first: finding, uncounted: 0 };
+        kinds.set(kind, ofKind);
+      }
+      if (ofKind.places.has(place)) return;
+      if (ofKind.places.size >= mostOfAKind) {
+        ofKind.uncounted++;
+        return;
+      }
+      ofKind.places.add(place);
+      if (severity === 'error') faulty.add(place);
       found.push(finding);
     },
     hasErrors: () => faulty.size > 0,
     hasErrorAt: (span) => faulty.has(placeKey(span)),
-    findings: () => inOrder(found),
+    findings: () => [...inOrder(found), ...Array.from(kinds.values()).flatMap(summary)],
   };
+}
+
+function summary({ first, uncounted }: { readonly first: Finding; readonly uncounted: number }): Finding[] {
+  if (uncounted === 0) return [];
+  const message = `${first.message} (the same in ${uncounted} more places)`;
+  return [{ severity: first.severity, span: undefined, file: first.file, path: [], message }];
 }
 
 function placeKey({ source, start }: Span): string {

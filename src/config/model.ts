@@ -10,24 +10,31 @@ import { type ConfigFile, readFiles } from './read-files.ts';
 import { type GlobalConfig, globalFields } from './shape/config.ts';
 import { type TenantConfig, tenantFields } from './shape/tenant.ts';
 import type { Span } from './source.ts';
-import { createTemplateResolver, mergeDeep, type Named, type TemplateResolver } from './templates.ts';
+import { createTemplateResolver, mergeDeep, type Named } from './templates.ts';
 
 /** A part of a config that fits its shape, together with what it was read from, so that checks can point at it. */
 export interface Section<T> {
   readonly config: T;
   /** Merged and filled, but in the config's own words. */
   readonly raw: PlainObject;
+  /** From the config's root to this part. */
   readonly path: ConfigPath;
+  /** Root of the file that `path` leads through. */
+  readonly root: PlainObject;
 }
 
 export interface TenantSection extends Section<TenantConfig> {
   readonly id: string;
 }
 
-/** A whole config that fits its shape. */
+/** What of a config fits its shape: all of it, unless the report holds errors. */
 export interface Model {
+  /** With defaults in place of what does not fit. */
   readonly globals: Section<GlobalConfig>;
+  readonly globalsFit: boolean;
   readonly tenants: readonly TenantSection[];
+  /** Tenants that the config has, those that do not fit included. */
+  readonly declaredTenants: number;
 }
 
 /** What a load carries from step to step. */
@@ -40,13 +47,14 @@ export interface Load {
 /** Says something about a place of a section. */
 export function complainIn(
   { places, report }: Load,
-  section: Pick<Section<unknown>, 'raw' | 'path'>,
+  section: Pick<Section<unknown>, 'raw' | 'path' | 'root'>,
   path: ConfigPath,
   text: FindingText,
   severity: Severity = 'error',
   on: 'key' | 'value' = 'value',
 ): void {
-  const span = findSpan(places, section.raw, path, on);
+  // What is missing is blamed on the section as a whole.
+  const span = findSpan(places, section.raw, path, on) ?? findSpan(places, section.root, section.path, 'key');
   const full = [...section.path, ...path];
   if (span === undefined) report.add({ severity, span, file: '', path: full, ...text });
   else report.add(findingAt(span, full, text, severity));
@@ -59,7 +67,7 @@ export function spanIn({ places }: Load, { raw }: Pick<Section<unknown>, 'raw'>,
 
 export interface ReadConfig {
   readonly files: readonly ConfigFile[];
-  /** Undefined where something does not fit: the report says what. */
+  /** Undefined where there is no main file to speak of: the report says why. */
   readonly model: Model | undefined;
 }
 
@@ -71,54 +79,67 @@ export async function readModel(main: string, load: Load): Promise<ReadConfig> {
   if (first === undefined || first.source.file !== main) return { files, model: undefined };
   const gathered = gather(files, load.places, load.report);
   const check = createShapeCheck(load.places, load.report);
-  const globals = shapeGlobals(gathered.globals, check, load);
-  const tenants = shapeTenants(gathered, check, load);
-  if (globals === undefined || load.report.hasErrors()) return { files, model: undefined };
-  return { files, model: { globals, tenants } };
+  const globals = shapeGlobals(gathered.globals, first.value, check, load);
+  const model: Model = {
+    globals: globals ?? { config: check({}, globalFields, []) as GlobalConfig, raw: {}, path: [], root: first.value },
+    globalsFit: globals !== undefined,
+    tenants: shapeTenants(gathered, check, load),
+    declaredTenants: gathered.tenants.size,
+  };
+  return { files, model };
 }
 
-function shapeGlobals(raw: PlainObject, check: ShapeCheck, load: Load): Section<GlobalConfig> | undefined {
-  const filled = fillSection(raw, undefined, [], load);
+function shapeGlobals(
+  raw: PlainObject,
+  root: PlainObject,
+  check: ShapeCheck,
+  load: Load,
+): Section<GlobalConfig> | undefined {
+  const filled = fillSection({ raw, path: [], root }, undefined, load);
   const config = check(filled, globalFields, []);
-  return config && { config, raw: filled, path: [] };
+  return config && { config, raw: filled, path: [], root };
 }
 
 function shapeTenants(gathered: Gathered, check: ShapeCheck, load: Load): TenantSection[] {
   const resolve = createTemplateResolver(gathered.templates, load.places, load.report);
-  for (const template of gathered.templates.values()) shapeOne(template, 'templates', gathered, resolve, check, load);
+  const withErrors = createErrorsMerge(gathered.globals, load.places);
+  const shapeOne = (named: Named, section: 'tenants' | 'templates'): Section<TenantConfig> | undefined => {
+    const path = [section, named.id];
+    const resolved = resolve(named, section);
+    // Where the template is missing, what the tenant says itself is judged all the same.
+    const merged = withErrors(resolved ?? named.value);
+    const raw = fillSection({ raw: merged, path, root: named.root }, named.id, load);
+    const config = check(raw, tenantFields, path);
+    return config && resolved && { config, raw, path, root: named.root };
+  };
+  for (const template of gathered.templates.values()) shapeOne(template, 'templates');
   const tenants: TenantSection[] = [];
   for (const tenant of gathered.tenants.values()) {
-    const section = shapeOne(tenant, 'tenants', gathered, resolve, check, load);
+    const section = shapeOne(tenant, 'tenants');
     if (section !== undefined) tenants.push({ id: tenant.id, ...section });
   }
   return tenants;
 }
 
-function shapeOne(
-  named: Named,
-  sectionName: 'tenants' | 'templates',
-  { globals }: Gathered,
-  resolve: TemplateResolver,
-  check: ShapeCheck,
-  load: Load,
-): Section<TenantConfig> | undefined {
-  const path = [sectionName, named.id];
-  // Where the template is missing, what the tenant says itself is judged all the same.
-  const merged = withGlobalErrors(resolve(named, sectionName) ?? named.value, globals, load.places);
-  const raw = fillSection(merged, named.id, path, load);
-  const config = check(raw, tenantFields, path);
-  return config && { config, raw, path };
-}
-
-/** The top-level `errors` lie under each tenant's own. */
-function withGlobalErrors(tenant: PlainObject, globals: PlainObject, places: Places): PlainObject {
+/** Lays the top-level `errors` under each tenant's own; what many tenants have by a template is merged once. */
+function createErrorsMerge(globals: PlainObject, places: Places): (tenant: PlainObject) => PlainObject {
   const { errors } = globals;
-  if (errors === undefined || !isPlainObject(errors)) return tenant;
-  const own = tenant.errors;
-  if (own !== undefined && !isPlainObject(own)) return tenant;
+  if (errors === undefined || !isPlainObject(errors)) return (tenant) => tenant;
   const base: PlainObject = { errors };
   places.copied(base, globals);
-  return mergeDeep(base, tenant, places);
+  const merged = new Map<PlainObject, PlainObject>();
+  return (tenant) => {
+    const own = tenant.errors;
+    if (own !== undefined && !isPlainObject(own)) return tenant;
+    const result = { ...base, ...tenant };
+    if (own !== undefined) {
+      const known = merged.get(own) ?? mergeDeep(errors, own, places);
+      merged.set(own, known);
+      result.errors = known;
+    }
+    places.merged(result, base, tenant);
+    return result;
+  };
 }
 
 /** Headers and error bodies keep their placeholders: the gate fills those, a request. */
@@ -126,14 +147,18 @@ function keepsPlaceholders([section, member]: ConfigPath): boolean {
   return section === 'headers' || (section === 'errors' && member === 'body');
 }
 
-function fillSection(raw: PlainObject, tenant: string | undefined, path: ConfigPath, load: Load): PlainObject {
-  return fillPending(raw, {
+function fillSection(
+  section: Pick<Section<unknown>, 'raw' | 'path' | 'root'>,
+  tenant: string | undefined,
+  load: Load,
+): PlainObject {
+  return fillPending(section.raw, {
     tenant,
     keeps: keepsPlaceholders,
     places: load.places,
     unknown: (inner, name) => {
       const message = name === '' ? '"${" is not closed' : `\${${name}} is not filled here`;
-      complainIn(load, { raw, path }, inner, { message, hint: unfilledHint(name) });
+      complainIn(load, section, inner, { message, hint: unfilledHint(name) });
     },
   });
 }

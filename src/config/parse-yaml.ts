@@ -8,6 +8,7 @@ import {
   LineCounter,
   type Node,
   parseDocument,
+  type Scalar,
 } from 'yaml';
 import type { ConfigPath } from './config-path.ts';
 import { type FindingText, findingAt, type Report } from './finding.ts';
@@ -39,7 +40,6 @@ function readDocument(source: Source, report: Report): Document.Parsed | undefin
     document = parseDocument(source.text, {
       version: '1.2',
       strict: true,
-      stringKeys: true,
       // Its own check compares each key with all others: 3 minutes for 100,000 tenants. `convert` uses a set.
       uniqueKeys: false,
       prettyErrors: false,
@@ -51,7 +51,9 @@ function readDocument(source: Source, report: Report): Document.Parsed | undefin
     report.add(findingAt({ source, start: 0, end: 0 }, [], { message: 'is nested too deeply to be read' }));
     return undefined;
   }
-  const faults = [...document.errors, ...document.warnings];
+  const faults = [...document.errors, ...document.warnings].filter(
+    (fault) => !isHarmless(fault.code, fault.pos[0], source),
+  );
   // One slip makes the parser stumble on and on: the first fault is the one to mend.
   for (const { code, pos } of faults.slice(0, 1)) {
     report.add(findingAt({ source, start: pos[0], end: pos[1] }, [], syntaxText(code)));
@@ -64,6 +66,14 @@ function readDocument(source: Source, report: Report): Document.Parsed | undefin
     return undefined;
   }
   return document;
+}
+
+/**
+ * A list as a key of a block mapping (`["https://x/y", roles]: …`), but the first, leaves an empty item before it that
+ * the parser then stumbles on; what it read is right all the same (eemeli/yaml issue 646).
+ */
+function isHarmless(code: ErrorCode, offset: number, { text }: Source): boolean {
+  return code === 'IMPOSSIBLE' && text[offset] === '[';
 }
 
 /** The parser's codes in our words: its own messages may repeat what stands in the text, and that may be a secret. */
@@ -186,10 +196,15 @@ function convert(document: Document.Parsed, source: Source, places: Places, repo
 
 /** Claim paths may be lists (`["https://x/y", roles]: …`): their key is the list's JSON text. */
 function keyText(node: Node | null): string | undefined {
-  if (isScalar(node)) return typeof node.value === 'string' ? node.value : String(node.value ?? '');
+  if (isScalar(node)) return scalarText(node);
   if (node === null || isAlias(node) || isMap(node) || !isCollection(node)) return undefined;
   const names = nameList(node.items as Node[]);
   return names === undefined ? undefined : JSON.stringify(names);
+}
+
+/** As written: the tenant `007` is not the tenant `7`. */
+function scalarText({ value, source }: Scalar): string {
+  return typeof value === 'string' ? value : (source ?? '');
 }
 
 type NameList = readonly (string | NameList)[];
@@ -197,7 +212,7 @@ type NameList = readonly (string | NameList)[];
 function nameList(nodes: readonly Node[]): NameList | undefined {
   const names: (string | NameList)[] = [];
   for (const node of nodes) {
-    if (isScalar(node) && typeof node.value === 'string') names.push(node.value);
+    if (isScalar(node)) names.push(scalarText(node));
     else if (isCollection(node) && !isMap(node)) {
       const inner = nameList(node.items as Node[]);
       if (inner === undefined) return undefined;

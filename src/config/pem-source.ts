@@ -1,4 +1,5 @@
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import type { ConfigPath } from './config-path.ts';
 import { complainIn, type Load, type Section } from './model.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
@@ -19,24 +20,40 @@ export async function readPem(
   return given.trimStart().startsWith('-----BEGIN') ? given : files.readText(section, at, given);
 }
 
-/** Says of certificates and keys what TLS would say of them, but at load. */
-export function checkTlsMaterial(
+/** Are these CA certificates? OpenSSL takes a text without any for none, and says nothing. */
+export function checkCertificates(section: Section<unknown>, at: ConfigPath, pem: string, load: Load): void {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length > 0 && blocks.every(isCertificate)) return;
+  const message = blocks.length === 0 ? 'holds no certificate' : 'holds a certificate that cannot be read';
+  complainIn(load, section, at, { message, hint: 'certificates in PEM form: -----BEGIN CERTIFICATE-----' });
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Says of a certificate and its private key what TLS would say, but at load. */
+export function checkKeyPair(
   section: Section<unknown>,
   at: ConfigPath,
-  material: Pick<SecureContextOptions, 'ca' | 'cert' | 'key'>,
+  pair: { readonly cert: string; readonly key: string },
   load: Load,
 ): void {
   try {
-    createSecureContext(material);
+    createSecureContext(pair);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     const message = faultTexts.find(([pattern]) => pattern.test(code))?.[1] ?? 'cannot be used for TLS';
-    complainIn(load, section, at, { message, hint: 'it must be PEM: -----BEGIN … -----END' });
+    complainIn(load, section, at, { message, hint: 'both in PEM form: -----BEGIN … -----END' });
   }
 }
 
 const faultTexts: readonly (readonly [RegExp, string])[] = [
-  [/KEY_VALUES_MISMATCH/, 'the private key does not belong to the certificate'],
-  [/BAD_PASSWORD_READ|BAD_DECRYPT/, 'the private key is encrypted'],
-  [/NO_START_LINE|UNSUPPORTED/, 'holds no PEM that can be used for TLS'],
+  [/KEY_VALUES_MISMATCH/, 'is not the certificate of this private key'],
+  [/BAD_PASSWORD|BAD_DECRYPT|INTERRUPTED_OR_CANCELLED/, 'the private key is encrypted, and there is nobody to ask'],
+  [/NO_START_LINE|UNSUPPORTED/, 'or its key holds no PEM that can be used for TLS'],
 ];

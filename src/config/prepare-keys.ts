@@ -9,7 +9,7 @@ import { parseProviderUrl } from '../keys/provider-url.ts';
 import type { SetAddress } from '../keys/set-fetcher.ts';
 import type { ConfigPath } from './config-path.ts';
 import { complainIn, type Load, type TenantSection } from './model.ts';
-import { checkTlsMaterial, readPem } from './pem-source.ts';
+import { checkCertificates, readPem } from './pem-source.ts';
 import { isPlainObject } from './places.ts';
 import { prepareSecrets } from './prepare-secrets.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
@@ -136,7 +136,7 @@ async function prepareRemote(tenant: TenantSection, load: Load, files: Reference
     const url = parseProviderUrl(options.url, options.insecure ?? false);
     if ('problem' in url) complainIn(load, tenant, path, { message: url.problem });
     const ca = options.ca === undefined ? undefined : await readPem(tenant, [kind, 'ca'], options.ca, files);
-    if (ca !== undefined) checkTlsMaterial(tenant, [kind, 'ca'], { ca }, load);
+    if (ca !== undefined) checkCertificates(tenant, [kind, 'ca'], ca, load);
     remote.push({ address: { kind, url: options.url }, policy: fetchPolicy(options, ca) });
   }
   return remote;

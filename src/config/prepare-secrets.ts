@@ -67,7 +67,8 @@ export async function readSecret(entry: SecretEntry, files: ReferencedFiles): Pr
 function readVariable(entry: SecretEntry, name: string, value: string | undefined): string | undefined {
   if (value !== undefined && value !== '') return value;
   const message = `the environment variable ${name} is ${value === '' ? 'empty' : 'not set'}`;
-  say(entry, [...entry.path, 'env'], { message, hint: didYouMean(name, Object.keys(entry.load.deps.env)) });
+  const hint = value === '' ? undefined : didYouMean(name, Object.keys(entry.load.deps.env));
+  say(entry, [...entry.path, 'env'], { message, hint });
   return undefined;
 }
 

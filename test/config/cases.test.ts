@@ -19,6 +19,7 @@ const environment = {
   PORT: '9000',
   DOLLARS: 'a$$b${tenant}${X',
   STRONG_SECRET: 'an-environment-secret-of-32-bytes',
+  LIKELY_BASE64: 'aHVudGVyOGh1bnRlcjhodW50ZXI4aHVudGVyOGh1bnQ=',
 };
 
 for (const file of globSync(`${directory}/*.yaml`).toSorted()) {

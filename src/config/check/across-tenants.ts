@@ -1,4 +1,5 @@
 import { foldName } from '../../gate/field-name.ts';
+import { wayHeader } from '../../gate/judge.ts';
 import type { CompiledRecognition } from '../../gate/recognise.ts';
 import type { ConfigPath } from '../config-path.ts';
 import { complainIn, type Load, spanIn, type TenantSection } from '../model.ts';
@@ -7,8 +8,8 @@ import { hasAllParts, type TenantFacts } from './tenant-facts.ts';
 /* What can only be seen with all tenants side by side. */
 
 /** One tenant alone takes every request; of two, each must say which are its own. */
-export function checkTellApart(all: readonly TenantFacts[], load: Load): void {
-  if (all.length < 2) return;
+export function checkTellApart(all: readonly TenantFacts[], declaredTenants: number, load: Load): void {
+  if (declaredTenants < 2) return;
   for (const { tenant } of all) {
     if (tenant.config.match !== undefined) continue;
     const hint = 'e.g. match: {host: …}, {path: …}, {issuer: …} or {kid: …}';
@@ -19,17 +20,17 @@ export function checkTellApart(all: readonly TenantFacts[], load: Load): void {
 /** Every header that a tenant can emit is removed from all requests: nothing can be read from one. */
 export function checkReservedNames(
   all: readonly TenantFacts[],
-  reserved: ReadonlyMap<string, string>,
+  reserved: ReadonlyMap<string, string | undefined>,
   load: Load,
 ): void {
   for (const facts of all) {
     if (!hasAllParts(facts)) continue;
     const { tenant, alternatives, locations, binds, routes } = facts;
     const say = (path: ConfigPath, header: string, what: string) => {
+      if (!reserved.has(foldName(header))) return;
       const emitter = reserved.get(foldName(header));
-      if (emitter === undefined) return;
-      const whose = emitter === tenant.id ? 'this tenant' : `the tenant ${emitter}`;
-      const message = `${what} ${header}, which ${whose} sends to its upstream: it is removed from every request`;
+      const who = emitter === undefined ? 'jwtgate' : emitter === tenant.id ? 'this tenant' : `the tenant ${emitter}`;
+      const message = `${what} ${header}, which ${who} sends to upstreams: it is removed from every request`;
       complainIn(load, tenant, path, { message, hint: 'use another header' });
     };
     for (const [index, { header }] of alternatives.entries()) {
@@ -53,9 +54,12 @@ export function checkReservedNames(
   }
 }
 
-/** Folded names that any tenant can emit, each with one that does. */
-export function emittedNames(all: readonly TenantFacts[]): Map<string, string> {
-  const names = new Map<string, string>();
+/** Ours by default: an upstream may trust them though no tenant of this config sends them. */
+const alwaysEmitted = ['X-Jwt-Tenant', 'X-Jwt-Subject', wayHeader];
+
+/** Folded names that are sent to upstreams, each with a tenant that does; undefined: whatever the tenants say. */
+export function emittedNames(all: readonly TenantFacts[]): Map<string, string | undefined> {
+  const names = new Map<string, string | undefined>(alwaysEmitted.map((name) => [foldName(name), undefined]));
   const seen = new Set<object>();
   for (const { tenant, headers } of all) {
     const { payloadHeader } = tenant.config;

@@ -33,7 +33,7 @@ export const issuerNamed: TenantCheck = (facts, context) => {
 };
 
 export const upstreamPresent: TenantCheck = (facts, context) => {
-  if (facts.upstream !== undefined || facts.tenant.config.upstream !== undefined) return;
+  if (facts.tenant.config.upstream !== undefined || context.globalUpstream) return;
   refuse(facts, context, [], {
     message: 'has no upstream, and there is no top-level one',
     hint: 'e.g. upstream: http://127.0.0.1:3000 at the top',

@@ -53,7 +53,7 @@ export const conditionsMeant: TenantCheck = (facts, context) => {
     if (section.claims === undefined || !isPlainObject(section.claims) || !context.isNew(section.claims)) continue;
     for (const [name, condition] of Object.entries(section.claims)) {
       if (typeof condition !== 'string' || keywords.includes(condition)) continue;
-      const nearest = findNearest(condition, keywords);
+      const nearest = findNearest(condition, keywords, 1);
       if (nearest === undefined) continue;
       const message = `compares the claim with the text "${condition}"`;
       const hint = `did you mean "${nearest}"? If not, write {equals: ${condition}}`;

@@ -3,7 +3,7 @@ import type { PathPattern } from '../../gate/path.ts';
 import type { Route } from '../../gate/policy.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import { spanIn } from '../model.ts';
-import { type CheckContext, hasAllParts, refuse, type TenantCheck, type TenantFacts } from './tenant-facts.ts';
+import { type CheckContext, hasAllParts, refuse, type TenantCheck, type TenantFacts, warn } from './tenant-facts.ts';
 
 /** The first route that fits decides: one that an earlier one covers never does, whatever its writer believes. */
 export const routesReachable: TenantCheck = (facts, context) => {
@@ -34,6 +34,26 @@ function coversPath(wide: PathPattern, narrow: PathPattern): boolean {
   return wide.pieces.every((piece, index) => {
     const other = narrow.pieces[index];
     return piece.kind !== 'literal' || (other?.kind === 'literal' && other.text === piece.text);
+  });
+}
+
+/** A route for paths that `match` sends to nobody here. */
+export const routesWithinMatch: TenantCheck = (facts, context) => {
+  const ofMatch = facts.alternatives.flatMap(({ path }) => path ?? []);
+  if (!hasAllParts(facts) || ofMatch.length === 0 || ofMatch.length < facts.alternatives.length) return;
+  for (const [index, { path }] of facts.routes.entries()) {
+    if (ofMatch.some((taken) => mayMeet(taken, path))) continue;
+    const message = "is never reached: the tenant's match takes no such path";
+    warn(facts, context, ['routes', index, 'path'], { message });
+  }
+};
+
+function mayMeet(a: PathPattern, b: PathPattern): boolean {
+  const longEnough = (one: PathPattern, other: PathPattern) => one.rest || one.pieces.length >= other.pieces.length;
+  if (!longEnough(a, b) || !longEnough(b, a)) return false;
+  return a.pieces.every((piece, index) => {
+    const other = b.pieces[index];
+    return piece.kind !== 'literal' || other?.kind !== 'literal' || piece.text === other.text;
   });
 }
 

@@ -1,6 +1,6 @@
 import { audienceNamed, issuerNamed, keysPresent, upstreamPresent } from './keys-present.ts';
 import { conditionsMeant, headerNamesDiffer, locationsSound } from './names.ts';
-import { pathVariablesExist, publicRoutesCheckNothing, routesReachable } from './routes.ts';
+import { pathVariablesExist, publicRoutesCheckNothing, routesReachable, routesWithinMatch } from './routes.ts';
 import type { TenantCheck } from './tenant-facts.ts';
 
 /** All that is held against each other within one tenant. */
@@ -10,6 +10,7 @@ export const tenantChecks: readonly TenantCheck[] = [
   issuerNamed,
   upstreamPresent,
   routesReachable,
+  routesWithinMatch,
   publicRoutesCheckNothing,
   pathVariablesExist,
   headerNamesDiffer,

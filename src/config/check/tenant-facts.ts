@@ -23,14 +23,17 @@ export interface TenantFacts {
 
 export interface CheckContext {
   readonly load: Load;
+  /** Is there a top-level upstream, or might there be one but for an error? */
+  readonly globalUpstream: boolean;
   /** True the first time it is asked about an object: what many tenants share is checked once. */
   readonly isNew: (part: object) => boolean;
 }
 
-export function createCheckContext(load: Load): CheckContext {
+export function createCheckContext(load: Load, globalUpstream: boolean): CheckContext {
   const seen = new Set<object>();
   return {
     load,
+    globalUpstream,
     isNew(part) {
       if (seen.has(part)) return false;
       seen.add(part);
