@@ -1,11 +1,12 @@
 import { Command, CommanderError, Option } from 'commander';
+import type { LogFormat, LogLevel } from '../ops/log.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import type { HeldSignals } from './signals.ts';
 import { addTokenVerbs } from './token.ts';
 import { versionLine } from './version.ts';
 
 /** Runs one verb and resolves with its exit code. A verb's code is loaded when the verb is asked for. */
-export async function cli(args: readonly string[], _signals: HeldSignals | undefined): Promise<number> {
+export async function cli(args: readonly string[], signals: HeldSignals | undefined): Promise<number> {
   let code: number = exitCodes.ok;
   const program = new Command('jwtgate')
     .description(
@@ -17,6 +18,40 @@ export async function cli(args: readonly string[], _signals: HeldSignals | undef
     .showHelpAfterError('(jwtgate --help lists verbs and options)')
     .exitOverride()
     .enablePositionalOptions();
+
+  program
+    .command('run')
+    .description(
+      'verify and forward requests until a signal ends it: HUP reloads, TERM and INT drain, a second one stops now',
+    )
+    .addOption(configOption())
+    .addOption(new Option('-w, --watch', 'reload when the config, or a file it names, changes').env('JWTGATE_WATCH'))
+    .addOption(
+      new Option('--log-level <level>', "instead of the config's")
+        .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+        .env('JWTGATE_LOG_LEVEL'),
+    )
+    .addOption(
+      new Option('--log-format <format>', "instead of the config's")
+        .choices(['json', 'text'])
+        .env('JWTGATE_LOG_FORMAT'),
+    )
+    .action(async (options: { config?: string; watch?: true | string; logLevel?: LogLevel; logFormat?: LogFormat }) => {
+      const { run } = await import('./run.ts');
+      code = await run({ ...options, watch: isOn(options.watch) }, signals);
+    });
+
+  program
+    .command('validate')
+    .alias('check')
+    .description('check the config as run would load it, and print every problem')
+    .addOption(configOption())
+    .option('--json', 'print problems and warnings as JSON on stdout')
+    .option('--deny-warnings', 'fail on warnings too')
+    .action(async (options: { config?: string; json?: true; denyWarnings?: true }) => {
+      const { validate } = await import('./validate.ts');
+      code = await validate(options);
+    });
 
   program
     .command('healthcheck')
@@ -55,4 +90,10 @@ function configOption(): Option {
     '-c, --config <file>',
     'the config; without it $JWTGATE_CONFIG, /etc/jwtgate/config.yaml, ./config.yaml',
   );
+}
+
+/** A flag, or its environment variable's text. */
+function isOn(value: true | string | undefined): boolean | undefined {
+  if (typeof value !== 'string') return value;
+  return !['', '0', 'false', 'no', 'off'].includes(value.toLowerCase());
 }

@@ -1,6 +1,6 @@
+import { describeError } from '../ops/describe-error.ts';
 import type { LineWriter } from '../ops/line-writer.ts';
 import type { Log } from '../ops/log.ts';
-import { redactTokens } from '../ops/printable.ts';
 import { exitCodes } from './exit-codes.ts';
 
 /** What a peer's socket can do to us at any moment: no reason to doubt our own state. */
@@ -24,16 +24,4 @@ export function installCrashHandler(log: Log, writer: LineWriter): void {
     log.fatal('a fault in jwtgate: exiting', { ...fault, origin });
     void writer.close(flushMs).finally(() => process.exit(exitCodes.internal));
   });
-}
-
-/** An error without what it may have been told: text that looks like a token is cut out, properties are left out. */
-export function describeError(error: unknown): { error: string; code: string | undefined; stack: readonly string[] } {
-  if (!(error instanceof Error)) return { error: typeof error, code: undefined, stack: [] };
-  const { code } = error as NodeJS.ErrnoException;
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^ +at /.test(line));
-  return {
-    error: redactTokens(`${error.name}: ${error.message}`),
-    code: typeof code === 'string' ? code : undefined,
-    stack: frames.slice(0, 10).map((line) => line.trim()),
-  };
 }

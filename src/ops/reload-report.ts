@@ -1,5 +1,5 @@
 import type { Log } from './log.ts';
-import { nameSome, type PolicyDiff } from './policy-diff.ts';
+import { nameSome, type TenantDiff } from './tenant-diff.ts';
 
 /** One problem of a config, as far as a log line tells it. */
 export interface ReportedProblem {
@@ -22,7 +22,7 @@ export interface ReloadReport {
   readonly lastProblem: string | undefined;
   /** Settings that the config asks for and only a restart can bring. */
   readonly needsRestart: readonly string[];
-  tellSuccess(cause: string, diff: PolicyDiff, served: { generation: number; hash: string; tenants: number }): void;
+  tellSuccess(cause: string, diff: TenantDiff, served: { generation: number; hash: string; tenants: number }): void;
   tellUnchanged(cause: string): void;
   tellFailure(cause: string, problems: readonly ReportedProblem[]): void;
   tellNeedsRestart(settings: readonly string[]): void;

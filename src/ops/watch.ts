@@ -1,7 +1,7 @@
 import { type FSWatcher, watch as watchDirectory } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { createContentHash, type WatchedPaths } from './content-hash.ts';
+import { changedMs, createContentHash, type WatchedPaths } from './content-hash.ts';
 
 export interface WatchOptions {
   /** Read anew after every change: a reload may bring other files. */
@@ -39,8 +39,8 @@ export function watchFiles(options: WatchOptions): Watch {
   let seen: string | undefined;
   let quietTimer: NodeJS.Timeout | undefined;
   let firstEventMs: number | undefined;
-  let checking = false;
-  let checkAgain = false;
+  let looking = false;
+  let lookAgain = false;
   let closed = false;
 
   function onEvent(): void {
@@ -50,29 +50,42 @@ export function watchFiles(options: WatchOptions): Watch {
     const waitMs = Math.max(0, Math.min(quietMs, firstEventMs + longestWaitMs - nowMs));
     quietTimer = setTimeout(() => {
       firstEventMs = undefined;
-      void check();
+      void alone(compare);
     }, waitMs);
     quietTimer.unref();
   }
 
-  async function check(): Promise<void> {
-    if (checking) {
-      checkAgain = true;
+  /** One look at a time; an event that comes meanwhile asks for another. */
+  async function alone(look: () => Promise<void>): Promise<void> {
+    if (looking) {
+      lookAgain = true;
       return;
     }
-    checking = true;
+    looking = true;
+    await look();
+    looking = false;
+    if (!lookAgain || closed) return;
+    lookAgain = false;
+    onEvent();
+  }
+
+  async function begin(): Promise<void> {
+    await arm();
+    const { digest, newestChangeMs } = await contents.read(options.paths());
+    const newestSwapMs = Math.max(0, ...(await Promise.all([...watchers.keys()].map(changedMs))));
+    // What was written, or swapped in, while or after the config was read may not be in it.
+    if (Math.max(newestChangeMs, newestSwapMs) < options.loadedAtMs - 1_000) seen = digest;
+    else lookAgain = true;
+  }
+
+  async function compare(): Promise<void> {
     for (let round = 0; round < rounds && !closed; round++) {
-      const now = await contents.hash(options.paths());
-      if (now === seen) break;
-      seen = now;
+      const { digest } = await contents.read(options.paths());
+      if (digest === seen) return;
+      seen = digest;
       await options.onChange();
       // The reload may have read other files, or these once more: compare until nothing differs.
       await arm();
-    }
-    checking = false;
-    if (checkAgain && !closed) {
-      checkAgain = false;
-      onEvent();
     }
   }
 
@@ -108,20 +121,18 @@ export function watchFiles(options: WatchOptions): Watch {
     if (watchers.get(directory) === watcher) watchers.delete(directory);
   }
 
-  async function begin(): Promise<void> {
-    await arm();
-    const paths = options.paths();
-    const now = await contents.hash(paths);
-    // What was written while or after the config was read may not be in it.
-    if (contents.newestChangeMs() < options.loadedAtMs - 1_000) seen = now;
-    else onEvent();
-  }
-
-  const interval = setInterval(() => void arm().then(check), intervalMs);
+  const interval = setInterval(
+    () =>
+      void alone(async () => {
+        await arm();
+        await compare();
+      }),
+    intervalMs,
+  );
   interval.unref();
 
   return {
-    ready: begin(),
+    ready: alone(begin),
     close() {
       closed = true;
       clearInterval(interval);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createLog } from '../../src/ops/log.ts';
-import { nameSome } from '../../src/ops/policy-diff.ts';
 import { createReloadReport } from '../../src/ops/reload-report.ts';
+import { diffTenants, nameSome } from '../../src/ops/tenant-diff.ts';
 
 function setUp() {
   const lines: string[] = [];
@@ -84,4 +84,19 @@ test('what only a restart can bring is said once a reload', () => {
 
 test('many tenants are named in part', () => {
   expect(nameSome(Array.from({ length: 10_000 }, (_, i) => `t${i}`)).at(-1)).toBe('and 9980 more');
+});
+
+test('tenants are compared by the digests of their settings', () => {
+  const before = new Map([
+    ['kept', '1'],
+    ['changed', '1'],
+    ['removed', '1'],
+  ]);
+  const after = new Map([
+    ['kept', '1'],
+    ['new-b', '1'],
+    ['new-a', '1'],
+    ['changed', '2'],
+  ]);
+  expect(diffTenants(before, after)).toEqual({ added: ['new-a', 'new-b'], removed: ['removed'], changed: ['changed'] });
 });

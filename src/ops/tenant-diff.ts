@@ -1,21 +1,19 @@
-import type { Policy } from '../gate/policy.ts';
-
-export interface PolicyDiff {
+export interface TenantDiff {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly changed: readonly string[];
 }
 
-/** Which tenants a reload added, removed or changed, each list sorted. */
-export function diffPolicies(before: Policy, after: Policy): PolicyDiff {
+/** Which tenants a reload added, removed or changed, by the digests of their settings; each list is sorted. */
+export function diffTenants(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): TenantDiff {
   const added: string[] = [];
   const changed: string[] = [];
-  for (const [id, tenant] of after.tenants) {
-    const was = before.tenants.get(id);
+  for (const [id, digest] of after) {
+    const was = before.get(id);
     if (was === undefined) added.push(id);
-    else if (was.fingerprint !== tenant.fingerprint) changed.push(id);
+    else if (was !== digest) changed.push(id);
   }
-  const removed = [...before.tenants.keys()].filter((id) => !after.tenants.has(id));
+  const removed = [...before.keys()].filter((id) => !after.has(id));
   return { added: added.sort(), removed: removed.sort(), changed: changed.sort() };
 }
 

@@ -1,0 +1,68 @@
+import { formatProblems } from '../config/format-problems.ts';
+import { createLineWriter } from '../ops/line-writer.ts';
+import { createLog, type LogFormat, type LogLevel } from '../ops/log.ts';
+import { type StartResult, startServer } from '../server.ts';
+import { findConfigPath, noConfigText } from './config-path.ts';
+import { installCrashHandler } from './crash.ts';
+import { exitCodes } from './exit-codes.ts';
+import type { HeldSignals } from './signals.ts';
+import { build } from './version.ts';
+
+export interface RunOptions {
+  readonly config?: string;
+  readonly watch?: boolean | undefined;
+  readonly logLevel?: LogLevel;
+  readonly logFormat?: LogFormat;
+}
+
+/** How long the last log lines may take. */
+const flushMs = 1_000;
+
+/** Serves until a signal ends it. Resolves only where it could not start: 69 or 78. */
+export async function run(options: RunOptions, signals: HeldSignals | undefined): Promise<number> {
+  const writer = createLineWriter(process.stdout);
+  const autoFormat = process.stdout.isTTY ? 'text' : 'json';
+  const log = createLog(writer, options.logLevel ?? 'info', options.logFormat ?? autoFormat);
+  installCrashHandler(log, writer);
+
+  const configPath = findConfigPath(options.config, process.env);
+  if (configPath === undefined) {
+    process.stderr.write(noConfigText);
+    return exitCodes.config;
+  }
+  const { config: _, ...overrides } = options;
+  const started = await startServer({ configPath, env: process.env, writer, log, autoFormat, build, overrides });
+  if (started.kind !== 'started') return tellWhyNot(started, configPath);
+
+  const { server } = started;
+  await new Promise<void>((stopped) => {
+    signals?.handle({
+      reload: () => void server.reload('SIGHUP'),
+      stop: (signal) => void server.drain(signal).then(stopped),
+      toggleDebug: () => {
+        log.level = log.level === 'debug' ? (options.logLevel ?? 'info') : 'debug';
+        log.info('log level changed', { now: log.level });
+      },
+    });
+  });
+  await writer.close(flushMs);
+  // Not by itself: connections to upstreams that are kept alive would hold the process.
+  process.exit(exitCodes.ok);
+}
+
+function tellWhyNot(result: Exclude<StartResult, { kind: 'started' }>, configPath: string): number {
+  if (result.kind === 'configRefused') {
+    process.stderr.write(formatProblems(result.problems, { color: process.stderr.isTTY }));
+    process.stderr.write(`jwtgate: ${configPath} cannot be used\n`);
+    return exitCodes.config;
+  }
+  const { setting, code } = result;
+  const advice: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'something listens there already',
+    EACCES: 'this user may not listen there; ports below 1024 need a capability',
+    EADDRNOTAVAIL: 'this machine has no such address',
+    ENOENT: 'the directory of the socket does not exist',
+  };
+  process.stderr.write(`jwtgate: cannot listen where \`${setting}\` says: ${advice[code] ?? code}\n`);
+  return exitCodes.unavailable;
+}
