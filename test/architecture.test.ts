@@ -9,6 +9,7 @@ const order = [
   ['wire', 'config', 'ops'],
   ['gate'],
   ['sign'],
+  ['outbound'],
   ['keys', 'state'],
   ['template'],
 ];
@@ -25,7 +26,7 @@ const files = sourceFiles();
 const imports = files.flatMap(importsOf);
 
 describe('the house keeps its directions', () => {
-  test('imports point one way: main, cli, server, {wire, config, ops}, gate, sign, {keys, state}, template', () => {
+  test('imports point one way: main, cli, server, {wire, config, ops}, gate, sign, outbound, {keys, state}, template', () => {
     expect(imports.filter((one) => !pointsInward(one)).map(show)).toEqual([]);
   });
 

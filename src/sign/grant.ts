@@ -2,9 +2,10 @@ import { LRUCache } from 'lru-cache';
 import { retryDelayMs } from '../keys/fetch-policy.ts';
 import { isLoopback } from '../keys/provider-url.ts';
 import { quoteForLog } from '../keys/quote-for-log.ts';
+import { call } from '../outbound/call.ts';
 import type { Signer } from './compile-signer.ts';
 import type { SigningValues } from './json-template.ts';
-import { postForm } from './post-form.ts';
+
 import { renewalAtMs } from './token-cache.ts';
 import { readTokenResponse, type TokenRefusal, type TokenResponse } from './token-response.ts';
 
@@ -149,16 +150,18 @@ export function createGrant(spec: GrantSpec, { now, random, env }: GrantDeps): G
     const askedAtMs = now();
     const assertion = await signer.sign(values, askedAtMs);
     if (assertion.kind === 'failed') return failed(assertion.detail, undefined);
-    const fields = Object.entries({
+    const form = new URLSearchParams({
       grant_type: grantType,
       assertion: assertion.token,
       ...(scope === undefined ? {} : { scope }),
       ...params,
     });
     const { signal } = closed;
-    const answer = await postForm({
+    const answer = await call({
       url: tokenEndpoint,
-      fields,
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: form.toString(),
       timeoutMs,
       maxBytes: mostAnswerBytes,
       ca,

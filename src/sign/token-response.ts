@@ -1,4 +1,4 @@
-import type { PostResult } from './post-form.ts';
+import type { CallResult } from '../outbound/call.ts';
 
 /** What a token endpoint's answer comes to (RFC 6749 sections 5.1 and 5.2). */
 export type TokenResponse =
@@ -25,7 +25,7 @@ const accessTokenForm = /^[\x21-\x7e]{1,16384}$/;
 const errorCodeForm = /^[a-z_]{1,40}$/;
 
 /** Reads an answer without believing it: status, JSON, access token, type and lifetime must all be as the RFC has them. */
-export function readTokenResponse(answer: PostResult): TokenResponse {
+export function readTokenResponse(answer: CallResult): TokenResponse {
   if (answer.kind === 'none') return refused('endpoint', answer.detail);
   const { status, text } = answer;
   const json = parseObject(text);

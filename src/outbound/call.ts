@@ -2,9 +2,13 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { isLoopback } from '../keys/provider-url.ts';
 
-export interface FormPost {
+/** One call of our own to somebody's endpoint: for an access token, to provision a user. */
+export interface Call {
   readonly url: URL;
-  readonly fields: Iterable<readonly [string, string]>;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Undefined: none is sent. */
+  readonly body: string | undefined;
   /** For the whole exchange, from the name look-up to the last byte. */
   readonly timeoutMs: number;
   readonly maxBytes: number;
@@ -15,7 +19,7 @@ export interface FormPost {
   readonly signal: AbortSignal;
 }
 
-export type PostResult =
+export type CallResult =
   | {
       readonly kind: 'answer';
       readonly status: number;
@@ -25,48 +29,48 @@ export type PostResult =
   /** No answer, or none that can be used; the text holds nothing of what was sent or received. */
   | { readonly kind: 'none'; readonly detail: string };
 
-/** Posts one form, follows no redirect, and keeps no connection. Never rejects. */
-export function postForm(post: FormPost): Promise<PostResult> {
-  const body = new URLSearchParams([...post.fields].map(([name, value]) => [name, value])).toString();
+/** Makes one call, follows no redirect, and keeps no connection. Never rejects. */
+export function call(request: Call): Promise<CallResult> {
+  const { timeoutMs, maxBytes, body } = request;
   let outgoing: http.ClientRequest;
   try {
-    outgoing = open(post, Buffer.byteLength(body));
+    outgoing = open(request);
   } catch (error) {
-    // An unreadable CA or proxy address.
+    // An unreadable CA or proxy address, or a header value that can't be sent.
     return Promise.resolve(none(`the request can't be made: ${codeOf(error)}`));
   }
   return new Promise((resolve) => {
-    const end = (result: PostResult) => {
+    const end = (result: CallResult) => {
       resolve(result);
       outgoing.destroy();
     };
-    const timeout = setTimeout(() => end(none(`no complete answer within ${post.timeoutMs} ms`)), post.timeoutMs);
+    const timeout = setTimeout(() => end(none(`no complete answer within ${timeoutMs} ms`)), timeoutMs);
     outgoing.on('error', (error) => end(none(codeOf(error))));
     outgoing.on('close', () => {
       clearTimeout(timeout);
       end(none('the connection closed before the answer was complete'));
     });
-    outgoing.on('response', (response) => readAnswer(response, post.maxBytes, end));
+    outgoing.on('response', (response) => readAnswer(response, maxBytes, end));
     outgoing.end(body);
   });
 }
 
-function open({ url, ca, env, signal }: FormPost, bytes: number): http.ClientRequest {
+function open({ url, method, headers: given, body, ca, env, signal }: Call): http.ClientRequest {
   const headers = {
     'user-agent': 'jwtgate',
-    'content-type': 'application/x-www-form-urlencoded',
-    'content-length': bytes,
     accept: 'application/json',
+    ...given,
     'accept-encoding': 'identity',
+    ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
   };
   const proxy = isLoopback(url) ? {} : { proxyEnv: env };
-  const options = { method: 'POST', headers, signal };
+  const options = { method, headers, signal };
   if (url.protocol === 'http:') return http.request(url, { ...options, agent: new http.Agent(proxy) });
   const trust = ca === undefined ? {} : { ca };
   return https.request(url, { ...options, agent: new https.Agent({ ...proxy, ...trust }) });
 }
 
-function readAnswer(response: http.IncomingMessage, maxBytes: number, end: (result: PostResult) => void): void {
+function readAnswer(response: http.IncomingMessage, maxBytes: number, end: (result: CallResult) => void): void {
   const chunks: Buffer[] = [];
   let received = 0;
   response.on('error', (error) => end(none(codeOf(error))));
@@ -85,7 +89,7 @@ function readAnswer(response: http.IncomingMessage, maxBytes: number, end: (resu
   });
 }
 
-function none(detail: string): PostResult {
+function none(detail: string): CallResult {
   return { kind: 'none', detail };
 }
 
