@@ -4,6 +4,7 @@ import { type ClaimCheck, mediaType } from '../gate/claims.ts';
 import type { Cors } from '../gate/cors.ts';
 import type { Tenant, TokenChecks, Upstream } from '../gate/policy.ts';
 import type { ErrorFormat } from '../gate/refuse.ts';
+import { sendAsIs } from '../gate/send.ts';
 import type { ImportedKey } from '../keys/imported-key.ts';
 import { createKeyRing, type KeySource, staticKeys } from '../keys/key-ring.ts';
 import type { KeySourceLease, KeySources } from '../keys/key-sources.ts';
@@ -167,6 +168,7 @@ export function openTenant(
     errors,
     basic: prepared.basic,
     cors: prepared.cors,
+    sending: sendAsIs,
   });
 }
 

@@ -23,10 +23,11 @@ export function createUpstreamCompiler(load: Load, files: ReferencedFiles): Upst
       maxConnections: config.maxConnections,
       tls,
       hostHeader: config.hostHeader,
+      mediaType: config.mediaType,
     };
     checkTlsUse(section, config, load);
     const key = poolKey(fields);
-    const identity = JSON.stringify([key, fields.basePath, fields.hostHeader]);
+    const identity = JSON.stringify([key, fields.basePath, fields.hostHeader, fields.mediaType]);
     let upstream = known.get(identity);
     if (upstream === undefined) {
       upstream = { key, ...fields };

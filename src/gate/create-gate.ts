@@ -42,7 +42,10 @@ export function createGate({ policy, verdicts, now, newRequestId, onFinish }: Ga
         close: close ?? head === undefined,
       });
     },
-    finish: onFinish,
+    finish: (outcome) => {
+      if (outcome.status === 401 && outcome.decision.kind === 'allowed') outcome.decision.tokenRejected?.();
+      onFinish(outcome);
+    },
   };
 }
 

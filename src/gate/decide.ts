@@ -9,6 +9,7 @@ import type { Policy } from './policy.ts';
 import { withoutQueryParameters } from './query.ts';
 import { type ErrorFormat, refuse } from './refuse.ts';
 import type { RequestHead } from './request-head.ts';
+import { prepare, type Ready, type Signing, sendAsIs } from './send.ts';
 
 export type { Circumstances } from './case.ts';
 
@@ -29,6 +30,9 @@ export function decide(head: RequestHead, circumstances: Circumstances): Decisio
   const judged = judge(found);
   return judged instanceof Promise ? judged.then((late) => conclude(found, late)) : conclude(found, judged);
 }
+
+/** What goes upstream of a request beside what it brought itself. */
+type Cargo = Pick<Identified, 'stripped' | 'identity' | 'body'>;
 
 /** A browser sends no token with a preflight: where `cors` is configured it is answered here, or passed on. */
 function decidePreflight(policy: Policy, head: RequestHead, found: Case | Denial): Decision | undefined {
@@ -55,14 +59,14 @@ function answerPreflight(cors: Cors, head: RequestHead, facts: DecisionFacts | u
   };
 }
 
-function conclude(found: Case, { outcome, facts }: Judgement): Decision {
+function conclude(found: Case, { outcome, facts }: Judgement): Decision | Promise<Decision> {
   const { tenant, target, head } = found;
   const allFacts: DecisionFacts = { tenant: tenant.id, path: target.rawPath, ...facts };
   switch (outcome.kind) {
     case 'identified':
-      return allow(found, allFacts, outcome);
+      return send(found, allFacts, outcome, outcome);
     case 'anonymous':
-      return allow(found, allFacts, { stripped: outcome.stripped, identity: [], body: undefined });
+      return send(found, allFacts, { stripped: outcome.stripped, identity: [], body: undefined }, undefined);
     case 'denial': {
       if (tenant.mode === 'enforce') return refuseFor(tenant, tenant.cors, head, allFacts, outcome);
       // As if the gate were not there, but for the names that only it may write.
@@ -72,23 +76,45 @@ function conclude(found: Case, { outcome, facts }: Judgement): Decision {
   }
 }
 
+/** Rate, provisioning and the upstream's own token, for the tenants that have them. */
+function send(
+  found: Case,
+  facts: DecisionFacts,
+  cargo: Cargo,
+  identified: Identified | undefined,
+): Decision | Promise<Decision> {
+  const { tenant, head, request, circumstances } = found;
+  if (tenant.sending === sendAsIs) return allow(found, facts, cargo);
+  const { captures } = request;
+  const values = { claims: identified?.claims ?? {}, captures, requestId: head.id, tenant: tenant.id };
+  const depart = (ready: Ready | Denial): Decision =>
+    ready.kind === 'denial'
+      ? refuseFor(tenant, tenant.cors, head, facts, ready)
+      : allow(found, facts, cargo, ready.issued);
+  const ready = prepare(tenant.sending, { values, identifiedBy: identified?.by, nowMs: circumstances.nowMs });
+  return ready instanceof Promise ? ready.then(depart) : depart(ready);
+}
+
 function allow(
   { circumstances, head, target, tenant, normalizePath }: Case,
   facts: DecisionFacts,
-  { stripped, identity, body }: Pick<Identified, 'stripped' | 'identity' | 'body'>,
+  { stripped, identity, body }: Cargo,
+  issued?: Ready['issued'],
 ): Allowed {
   const { policy } = circumstances;
-  const { upstream, cors } = tenant;
+  const { upstream, cors, sending } = tenant;
   const path = normalizePath ? target.normalizedPath : target.rawPath;
-  const queryNames = stripped.flatMap(({ kind, name }) => (kind === 'query' ? [name] : []));
-  const query = withoutQueryParameters(target.query, queryNames);
+  const replaced = issued === undefined ? undefined : sending.signing?.into;
+  const gone = replaced === undefined ? stripped : [...stripped, replaced];
+  const queryNames = gone.flatMap(({ kind, name }) => (kind === 'query' ? [name] : []));
+  const query = joinQuery(withoutQueryParameters(target.query, queryNames), queryToken(sending.signing, issued));
   const headers = upstreamHeaders(head, {
     reservedNames: policy.reservedNames,
     judgedNames: policy.judgedNames,
     fromTrustedProxy: policy.isTrustedProxy(head.peer),
     upstream,
-    stripped,
-    identity,
+    stripped: gone,
+    identity: [...identity, ...headerToken(sending.signing, issued)],
   });
   const permit = {
     kind: 'allowed',
@@ -98,9 +124,26 @@ function allow(
     headers,
     body,
     responseHeaders: cors?.preflight === 'answer' ? cors.expose(head) : noHeaders,
+    tokenRejected: issued?.rejected,
     facts,
   };
   return permit as unknown as Allowed; // the brand exists in the type alone
+}
+
+function headerToken(signing: Signing | undefined, issued: Ready['issued']): readonly string[] {
+  if (issued === undefined || signing === undefined || signing.into.kind !== 'header') return noHeaders;
+  const { name, scheme } = signing;
+  return [name, scheme === undefined ? issued.token : `${scheme} ${issued.token}`];
+}
+
+function queryToken(signing: Signing | undefined, issued: Ready['issued']): string | undefined {
+  if (issued === undefined || signing?.into.kind !== 'query') return undefined;
+  return `${encodeURIComponent(signing.name)}=${encodeURIComponent(issued.token)}`;
+}
+
+function joinQuery(query: string | undefined, added: string | undefined): string | undefined {
+  if (added === undefined) return query;
+  return query === undefined || query === '' ? added : `${query}&${added}`;
 }
 
 const noHeaders: readonly string[] = [];

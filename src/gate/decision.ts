@@ -39,6 +39,8 @@ export interface Allowed {
   readonly body?: Uint8Array | undefined;
   /** Flat list set on the upstream's response; it replaces headers of the same names (but adds to Vary). */
   readonly responseHeaders: readonly string[];
+  /** To be called when the upstream answers 401: the token that we sent it is not good any more. */
+  readonly tokenRejected?: (() => void) | undefined;
   readonly facts: DecisionFacts;
 }
 

@@ -1,7 +1,7 @@
 import { foldName } from './field-name.ts';
 import { type TokenLocation, withoutCookies } from './locate.ts';
 import type { Upstream } from './policy.ts';
-import type { RequestHead } from './request-head.ts';
+import { announcesBody, headerValues, type RequestHead } from './request-head.ts';
 
 /** Why a name of an inbound header is not simply passed on. */
 type NameClass =
@@ -82,6 +82,7 @@ export function upstreamHeaders(head: RequestHead, context: ForwardContext): str
   const list: string[] = ['Host', hostFor(inbound.host, context.upstream)];
   list.push(...inbound.kept);
   if (inbound.wantsTrailers) list.push('TE', 'trailers');
+  pushMediaType(list, head, context.upstream.mediaType);
   pushForwarded(list, inbound, head, context.fromTrustedProxy);
   list.push('Via', `${head.httpVersion} jwtgate`, 'X-Request-Id', head.id, ...context.identity);
   return list;
@@ -201,6 +202,13 @@ function pushForwarded(list: string[], inbound: Inbound, head: RequestHead, trus
   if (trusted && inbound.forwarded.length > 0) {
     list.push('Forwarded', [...inbound.forwarded, forwardedElement(head, inbound.host)].join(', '));
   }
+}
+
+/** What a legacy client leaves out and the upstream insists on. */
+function pushMediaType(list: string[], head: RequestHead, mediaType: string | undefined): void {
+  if (mediaType === undefined) return;
+  if (headerValues(head, 'accept').length === 0) list.push('Accept', mediaType);
+  if (announcesBody(head) && headerValues(head, 'content-type').length === 0) list.push('Content-Type', mediaType);
 }
 
 /** RFC 7239 section 4: an IPv6 address and a host with a port are quoted. */

@@ -1,6 +1,6 @@
 import { type Denial, deny } from './denial.ts';
 import type { RequestBody } from './gate.ts';
-import { headerValues, type RequestHead } from './request-head.ts';
+import { announcesBody, headerValues, type RequestHead } from './request-head.ts';
 import { parseStrictJson } from './strict-json.ts';
 import type { Json } from './token.ts';
 
@@ -38,10 +38,4 @@ export async function readJsonBody(head: RequestHead, body: RequestBody, maxByte
   const parsed = parseStrictJson(read.bytes);
   if (parsed.kind === 'problem') return deny('requestRefused', `a rule reads the body: ${parsed.detail}`);
   return { kind: 'json', value: parsed.value, bytes: read.bytes };
-}
-
-/** RFC 9112 section 6: a request has a body where one of these fields says so. */
-function announcesBody(head: RequestHead): boolean {
-  if (headerValues(head, 'transfer-encoding').length > 0) return true;
-  return headerValues(head, 'content-length').some((length) => length.trim() !== '0');
 }

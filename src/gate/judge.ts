@@ -16,6 +16,9 @@ export type Outcome = Identified | { readonly kind: 'anonymous'; readonly stripp
 
 export interface Identified {
   readonly kind: 'identified';
+  readonly by: 'token' | 'basic';
+  /** Empty for Basic. */
+  readonly claims: JsonObject;
   /** Locations whose content does not travel on. */
   readonly stripped: readonly TokenLocation[];
   /** Identity headers, as a flat name, value … list. */
@@ -84,7 +87,7 @@ function judgeBasic(this_: Case, located: LocatedToken): Judgement | undefined {
   const identity = identityHeaders(this_, {}, 'basic');
   if ('kind' in identity) return judgement(identity, facts);
   const stripped = tenant.forwardToken === 'keep' ? [] : [basicLocation];
-  return judgement({ kind: 'identified', stripped, identity, body: undefined }, facts);
+  return judgement({ kind: 'identified', by: 'basic', claims: {}, stripped, identity, body: undefined }, facts);
 }
 
 function judgeToken(this_: Case, located: Found): Judgement | Promise<Judgement> {
@@ -128,7 +131,8 @@ function judgeVerified(this_: Case, token: VerifiedToken, located: Found): Outco
 
   const identify = (body: Uint8Array | undefined): Outcome => {
     const identity = identityHeaders(this_, claims, 'token', token);
-    return 'kind' in identity ? identity : { kind: 'identified', stripped: stripped(tenant, located), identity, body };
+    if ('kind' in identity) return identity;
+    return { kind: 'identified', by: 'token', claims, stripped: stripped(tenant, located), identity, body };
   };
   return this_.binds.some((bind) => bind.readsBody) ? bindBody(this_, claims, identify) : identify(undefined);
 }

@@ -9,6 +9,7 @@ import type { TokenLocation } from './locate.ts';
 import type { PathPattern } from './path.ts';
 import type { Recognise } from './recognise.ts';
 import type { ErrorFormat } from './refuse.ts';
+import type { Sending } from './send.ts';
 
 /** A compiled, frozen config: all that serving needs, and nothing it has to interpret. */
 export interface Policy {
@@ -81,6 +82,7 @@ export interface Tenant {
   /** The other way in, for servers. */
   readonly basic: BasicCredential | undefined;
   readonly cors: Cors | undefined;
+  readonly sending: Sending;
 }
 
 /** The registered claims' checks (RFC 7519 section 4.1); all in seconds as in the token. */
@@ -122,6 +124,8 @@ export interface Upstream {
   readonly tls: UpstreamTls | undefined;
   /** `preserve` sends the client's Host; `upstream` sends this upstream's own authority. */
   readonly hostHeader: 'preserve' | 'upstream';
+  /** Sent as Accept, and as Content-Type of a body, where the client names none. */
+  readonly mediaType: string | undefined;
 }
 
 export interface UpstreamTls {

@@ -28,3 +28,9 @@ export function headerValues(head: Pick<RequestHead, 'headers'>, lowerName: stri
   }
   return values;
 }
+
+/** RFC 9112 section 6: a request has a body where one of these fields says so. */
+export function announcesBody(head: Pick<RequestHead, 'headers'>): boolean {
+  if (headerValues(head, 'transfer-encoding').length > 0) return true;
+  return headerValues(head, 'content-length').some((length) => length.trim() !== '0');
+}

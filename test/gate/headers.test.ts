@@ -15,6 +15,7 @@ const upstream: Upstream = {
   maxConnections: 10,
   tls: undefined,
   hostHeader: 'preserve',
+  mediaType: undefined,
 };
 
 const context: ForwardContext = {

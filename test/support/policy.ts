@@ -6,6 +6,7 @@ import { compilePathPattern, type PathPattern } from '../../src/gate/path.ts';
 import type { Policy, Route, Tenant, Upstream } from '../../src/gate/policy.ts';
 import { compileRecognition, type MatchAlternative } from '../../src/gate/recognise.ts';
 import { compileErrorFormat } from '../../src/gate/refuse.ts';
+import { sendAsIs } from '../../src/gate/send.ts';
 import { importSecret } from '../../src/keys/import-secret.ts';
 import { createKeyRing, staticKeys } from '../../src/keys/key-ring.ts';
 
@@ -22,6 +23,7 @@ export const testUpstream: Upstream = {
   maxConnections: 100,
   tls: undefined,
   hostHeader: 'preserve',
+  mediaType: undefined,
 };
 
 export function pathPattern(text: string): PathPattern {
@@ -99,6 +101,7 @@ function testTenant(id: string, { match: _match, kid, routes = [], ...spec }: Te
     errors: compileErrorFormat({ byReason: {} }),
     basic: undefined,
     cors: undefined,
+    sending: sendAsIs,
     routes: routes.map((route) => ({
       path: pathPattern('/**'),
       methods: undefined,

@@ -112,6 +112,7 @@ export function upstreamAt(port: number, more: Partial<Upstream> = {}): Upstream
     maxConnections: 100,
     tls: undefined,
     hostHeader: 'preserve',
+    mediaType: undefined,
     ...more,
   };
 }

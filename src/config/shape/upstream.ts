@@ -54,6 +54,14 @@ const upstreamObject = z
       .enum(['preserve', 'upstream'])
       .prefault('preserve')
       .describe("Host header sent: `preserve` the client's (default), or `upstream` for the URL's own."),
+    mediaType: words()
+      .regex(/^[A-Za-z0-9!#$&^_.+-]+\/[A-Za-z0-9!#$&^_.+-]+(?:;[\x20-\x7e]*)?$/, {
+        error: 'must be a media type such as application/json',
+      })
+      .optional()
+      .describe(
+        'Sent as Accept, and as Content-Type of a body, where the client names none. Default: nothing is added.',
+      ),
   })
   .meta({ id: 'upstream' });
 

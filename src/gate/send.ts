@@ -1,0 +1,97 @@
+import type { RateLimit } from '../state/rate-limit.ts';
+import type { TemplateValues } from '../template/template.ts';
+import { type Denial, deny } from './denial.ts';
+import type { TokenLocation } from './locate.ts';
+
+/** What placeholders of a tenant's outgoing tokens and provisioning calls are filled from. */
+export type SendValues = TemplateValues & { readonly tenant: string };
+
+/** Gives a request the token that the upstream asks for: one of our own signing, or one that such a token was traded for. */
+export interface Signing {
+  /** True where its payload names claims: a request without a verified token then gets none. */
+  readonly readsClaims: boolean;
+  /** Where it goes: what a client sent there is removed. */
+  readonly into: TokenLocation;
+  /** Header or parameter name in the spelling that is sent. */
+  readonly name: string;
+  /** The scheme in the spelling that is sent; undefined: the bare token. */
+  readonly scheme: string | undefined;
+  /** At once, unless the key is slow or an endpoint must be asked; never rejects. */
+  issue(values: SendValues, nowMs: number): Issued | Promise<Issued>;
+}
+
+export type Issued =
+  | {
+      readonly kind: 'issued';
+      readonly token: string;
+      /** To be called when the upstream answers 401 to it. */
+      readonly rejected?: (() => void) | undefined;
+    }
+  | { readonly kind: 'failed'; readonly detail: string; readonly retryAfterS?: number | undefined };
+
+/** Makes a user known to the upstream's own directory before the first of its requests goes on. */
+export interface Provisioning {
+  /** Undefined where nothing is left to do; never rejects. */
+  ensure(values: SendValues, nowMs: number): Promise<ProvisionOutcome> | undefined;
+}
+
+export type ProvisionOutcome = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly detail: string };
+
+/** What a tenant asks for between the verdict and the upstream. */
+export interface Sending {
+  /** Shared by all tenants of one upstream. */
+  readonly rate: RateLimit | undefined;
+  readonly provisioning: Provisioning | undefined;
+  readonly signing: Signing | undefined;
+}
+
+/** For the many tenants that ask for nothing. */
+export const sendAsIs: Sending = { rate: undefined, provisioning: undefined, signing: undefined };
+
+/** A request on its way: by whom, and for which values. */
+export interface Departure {
+  readonly values: SendValues;
+  /** Undefined: nobody said who it is; `basic`: the tenant's own server. */
+  readonly identifiedBy: 'token' | 'basic' | undefined;
+  readonly nowMs: number;
+}
+
+export interface Ready {
+  readonly kind: 'ready';
+  readonly issued: (Issued & { readonly kind: 'issued' }) | undefined;
+}
+
+const readyAsIs: Ready = { kind: 'ready', issued: undefined };
+
+/**
+ * The last steps before the upstream: its rate (requestRefused with 429), the user's provisioning (provisionFailed),
+ * the token it asks for (upstreamUnreachable with 503 where none can be had). A promise only where one of them waits.
+ */
+export function prepare(sending: Sending, departure: Departure): Ready | Denial | Promise<Ready | Denial> {
+  const { rate, provisioning, signing } = sending;
+  const { values, identifiedBy, nowMs } = departure;
+  const share = rate?.take(nowMs);
+  if (share?.kind === 'refused') {
+    return deny('requestRefused', "the upstream's rate is used up", { status: 429, retryAfterS: share.retryAfterS });
+  }
+  const provisioned = identifiedBy === 'token' ? provisioning?.ensure(values, nowMs) : undefined;
+  if (provisioned === undefined) return issue(signing, departure);
+  return provisioned.then((outcome) =>
+    outcome.kind === 'failed' ? deny('provisionFailed', outcome.detail) : issue(signing, departure),
+  );
+}
+
+function issue(
+  signing: Signing | undefined,
+  { values, identifiedBy, nowMs }: Departure,
+): Ready | Denial | Promise<Ready | Denial> {
+  if (signing === undefined || (signing.readsClaims && identifiedBy !== 'token')) return readyAsIs;
+  const issued = signing.issue(values, nowMs);
+  return issued instanceof Promise ? issued.then(readyWith) : readyWith(issued);
+}
+
+function readyWith(issued: Issued): Ready | Denial {
+  if (issued.kind === 'issued') return { kind: 'ready', issued };
+  const { detail, retryAfterS } = issued;
+  return deny('upstreamUnreachable', `no token for the upstream: ${detail}`, { status: 503, retryAfterS });
+}
