@@ -24,6 +24,8 @@ export interface SigningKeys {
   noteSigned(key: SigningKey, expiresAtMs: number): void;
   /** The set for `/.well-known/jwks.json` (RFC 7517 section 5): public members only. */
   publicJwks(nowMs: number): { readonly keys: readonly PublicJwk[] };
+  /** How long a copy of the set may be kept (Cache-Control), so that a new key is known before it signs. */
+  maxAgeS(): number;
 }
 
 export interface SlotConflict {
@@ -32,6 +34,7 @@ export interface SlotConflict {
 }
 
 interface SlotState {
+  publishBeforeMs: number;
   signing: SigningKey;
   next: { readonly key: SigningKey; readonly fromMs: number } | undefined;
 }
@@ -42,6 +45,9 @@ interface Publication {
   readonly sinceMs: number;
   lastExpiryMs: number;
 }
+
+/** Long enough to spare us requests, short enough to be forgotten soon. */
+const mostAgeMs = 300_000;
 
 /** Verifiers accept tokens for a little longer than they live. */
 const skewMs = 60_000;
@@ -84,8 +90,11 @@ export function createSigningKeys(): SigningKeys {
     const publication = publish(key, nowMs);
     const state = slots.get(slot);
     if (state === undefined) {
-      slots.set(slot, { signing: key, next: undefined });
-    } else if (settle(state, nowMs).signing.id === key.id) {
+      slots.set(slot, { publishBeforeMs, signing: key, next: undefined });
+      return;
+    }
+    state.publishBeforeMs = publishBeforeMs;
+    if (settle(state, nowMs).signing.id === key.id) {
       state.next = undefined;
     } else {
       const fromMs = publication === undefined ? nowMs : publication.sinceMs + publishBeforeMs;
@@ -134,6 +143,12 @@ export function createSigningKeys(): SigningKeys {
     publicJwks(nowMs) {
       withdrawExpired(nowMs);
       return { keys: [...published.values()].map(({ jwk }) => jwk) };
+    },
+
+    maxAgeS() {
+      let shortestMs = 2 * mostAgeMs;
+      for (const { publishBeforeMs } of slots.values()) shortestMs = Math.min(shortestMs, publishBeforeMs);
+      return Math.floor(shortestMs / 2000);
     },
   };
 }

@@ -210,6 +210,17 @@ describe('whatever the reloads,', () => {
   });
 });
 
+test('a copy of the set may be kept for half the time after which a new key signs, at most five minutes', () => {
+  const keys = createSigningKeys();
+  expect(keys.maxAgeS()).toBe(300);
+  keys.adopt(one(a, 60 * minute), t0);
+  expect(keys.maxAgeS()).toBe(300);
+  keys.adopt([...one(a), { slot: 'y', key: b, publishBeforeMs: minute }], t0);
+  expect(keys.maxAgeS()).toBe(30);
+  keys.adopt(one(a, 0), t0);
+  expect(keys.maxAgeS()).toBe(0);
+});
+
 test('what is published holds public members only, however it is printed', () => {
   const keys = createSigningKeys();
   keys.adopt(
