@@ -66,6 +66,15 @@ export async function cli(args: readonly string[], signals: HeldSignals | undefi
     });
 
   program
+    .command('demo')
+    .description('show it at work: an upstream, an identity provider and three tenants, all on this machine')
+    .option('--once', 'fire its requests itself, print what became of each, and end')
+    .action(async (options: { once?: true }) => {
+      const { demo } = await import('./demo.ts');
+      code = await demo(options);
+    });
+
+  program
     .command('version')
     .description('print version, commit and runtime')
     .action(() => {
