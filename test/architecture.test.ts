@@ -10,7 +10,8 @@ const order = [
   ['gate'],
   ['sign'],
   ['outbound'],
-  ['keys', 'state'],
+  ['state'],
+  ['keys'],
   ['template'],
 ];
 /** Types of tokens, requests and reasons are the gate's; these may name them. */
@@ -26,7 +27,7 @@ const files = sourceFiles();
 const imports = files.flatMap(importsOf);
 
 describe('the house keeps its directions', () => {
-  test('imports point one way: main, cli, server, {wire, config, ops}, gate, sign, outbound, {keys, state}, template', () => {
+  test('imports point one way: main, cli, server, {wire, config, ops}, gate, sign, outbound, state, keys, template', () => {
     expect(imports.filter((one) => !pointsInward(one)).map(show)).toEqual([]);
   });
 
@@ -71,7 +72,7 @@ describe('the checks above can fail', () => {
     ['src/gate/decide.ts', "import type { Pool } from '../wire/pool.ts';"],
     ['src/wire/lane.ts', "import { load } from '../config/load.ts';"],
     ['src/keys/ring.ts', "import { decide } from '../gate/decide.ts';"],
-    ['src/state/cache.ts', "export { find } from '../keys/ring.ts';"],
+    ['src/keys/ring.ts', "export { find } from '../state/cache.ts';"],
     ['src/server.ts', "const { cli } = await import('./cli/cli.ts');"],
   ])('%s: %s', (path, code) => {
     expect(check(path, code).filter((one) => !pointsInward(one))).toHaveLength(1);
