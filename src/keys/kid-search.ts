@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import type { Clock, Timer } from './clock.ts';
 
 export interface KidSearchParts {
@@ -53,7 +52,7 @@ const sharedPart = 1 / 6;
  */
 export function createKidSearch({ clock, cooldownMs, fetch, has }: KidSearchParts): KidSearch {
   const budgets = new WeakMap<object, Budget>();
-  const absent = new LRUCache<string, Absence>({ max: maxAbsent });
+  const absent = new Map<string, Absence>();
   const wanted = new Map<string, object>();
   let sharedNextMs = 0;
   let flight: Promise<void> | undefined;
@@ -72,7 +71,7 @@ export function createKidSearch({ clock, cooldownMs, fetch, has }: KidSearchPart
   }
 
   function want(kid: string, seeker: object): void {
-    if (wanted.size >= maxWanted) wanted.delete(wanted.keys().next().value as string);
+    makeRoom(wanted, maxWanted);
     wanted.set(kid, seeker);
   }
 
@@ -105,7 +104,9 @@ export function createKidSearch({ clock, cooldownMs, fetch, has }: KidSearchPart
         absent.delete(kid);
         if (takeRefund(budget, nowMs)) continue;
       } else {
-        const waitMs = Math.min((absent.peek(kid)?.waitMs ?? cooldownMs / 2) * 2, cooldownMs * longestAbsence);
+        const waitMs = Math.min((absent.get(kid)?.waitMs ?? cooldownMs / 2) * 2, cooldownMs * longestAbsence);
+        absent.delete(kid);
+        makeRoom(absent, maxAbsent);
         absent.set(kid, { untilMs: nowMs + waitMs, waitMs });
       }
       budget.nextMs = nowMs + cooldownMs;
@@ -138,4 +139,11 @@ export function createKidSearch({ clock, cooldownMs, fetch, has }: KidSearchPart
   }
 
   return { seek, close };
+}
+
+/** Drops what was put in first. */
+function makeRoom(map: Map<string, unknown>, max: number): void {
+  if (map.size < max) return;
+  const [first] = map.keys();
+  map.delete(first as string);
 }

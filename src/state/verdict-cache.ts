@@ -6,7 +6,7 @@ import type { VerificationKey } from '../keys/key-ring.ts';
 export interface VerdictCacheLimits {
   /** Tokens; 0 turns the cache off. */
   readonly entries: number;
-  /** Estimated heap bytes of all entries together. */
+  /** Estimated heap bytes of all entries together; 0 turns it off, too. */
   readonly bytes: number;
 }
 
@@ -73,7 +73,7 @@ const refusalBytes = 200;
 export function createVerdictCache(limits: VerdictCacheLimits): VerdictCache {
   let hits = 0;
   let misses = 0;
-  if (limits.entries === 0) {
+  if (limits.entries === 0 || limits.bytes === 0) {
     return {
       find: () => undefined,
       verdictFor: () => {

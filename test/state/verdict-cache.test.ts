@@ -81,8 +81,11 @@ describe('bounds', () => {
     expect(cache.stats().entries).toBe(1);
   });
 
-  test('with no entries it is off', () => {
-    const cache = createVerdictCache({ entries: 0, bytes: 1024 });
+  test.each([
+    { entries: 0, bytes: 1024 },
+    { entries: 10, bytes: 0 },
+  ])('with no room it is off: %j', (limits) => {
+    const cache = createVerdictCache(limits);
     const token = numbered(0);
     cache.insert(token, verdictOn(token));
     expect(cache.find(token.raw)).toBeUndefined();
@@ -185,7 +188,7 @@ describe('property: no cached verdict ever crosses tenants, keys, or config gene
 
   test('and it answers exactly as one without a cache would', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom(1, 2, 100), (steps, entries) => {
+      fc.property(fc.array(step, { minLength: 30, maxLength: 100 }), fc.constantFrom(1, 2, 100), (steps, entries) => {
         const cache = createVerdictCache({ entries, bytes: 1024 * 1024 });
         const world: World = {
           nowS: 0,
