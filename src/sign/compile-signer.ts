@@ -16,6 +16,8 @@ export interface SignerDeps {
 
 /** Makes the tokens of one place in the config. */
 export interface Signer extends SigningSlot {
+  /** True where header or payload name claims. */
+  readonly readsClaims: boolean;
   /** `path.NAME` variables it reads. */
   readonly pathVariables: readonly string[];
   /** At once, unless the key is a slow one; never throws, never rejects. */
@@ -97,7 +99,8 @@ function createSigner(
   }
 
   const pathVariables = [...payload.pathVariables, ...header.pathVariables];
-  return { slot, key: ownKey, publishBeforeMs, pathVariables, sign, subjectOf };
+  const readsClaims = payload.readsClaims || header.readsClaims;
+  return { slot, key: ownKey, publishBeforeMs, readsClaims, pathVariables, sign, subjectOf };
 }
 
 function failure(detail: string): SignFailure {

@@ -5,7 +5,6 @@ import { quoteForLog } from '../keys/quote-for-log.ts';
 import { call } from '../outbound/call.ts';
 import type { Signer } from './compile-signer.ts';
 import type { SigningValues } from './json-template.ts';
-
 import { renewalAtMs } from './token-cache.ts';
 import { readTokenResponse, type TokenRefusal, type TokenResponse } from './token-response.ts';
 

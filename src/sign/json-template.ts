@@ -17,6 +17,7 @@ export interface JsonTemplate {
   readonly once: boolean;
   /** True where there is nothing to fill. */
   readonly constant: boolean;
+  readonly readsClaims: boolean;
   readonly pathVariables: readonly string[];
   /**
    * Everything that placeholders read, as one text: equal texts fill equally, but for time and what comes `once`.
@@ -46,17 +47,26 @@ interface Compilation {
   readonly pathVariables: string[];
   once: boolean;
   constant: boolean;
+  readsClaims: boolean;
 }
 
 /** Compiles a payload or header as the config holds it, `$$` and `${…}` still in place. */
 export function compileJsonTemplate(object: JsonObject): JsonTemplate | { readonly problems: TemplateProblem[] } {
-  const compilation: Compilation = { problems: [], reads: [], pathVariables: [], once: false, constant: true };
+  const compilation: Compilation = {
+    problems: [],
+    reads: [],
+    pathVariables: [],
+    once: false,
+    constant: true,
+    readsClaims: false,
+  };
   const fillObject = compileObject(object, [], compilation);
   if (compilation.problems.length > 0) return { problems: compilation.problems };
-  const { reads, pathVariables, once, constant } = compilation;
+  const { reads, pathVariables, once, constant, readsClaims } = compilation;
   return {
     once,
     constant,
+    readsClaims,
     pathVariables,
     // JSON texts end where they end, and there are always equally many: joined, they can't be mistaken for others.
     inputs: (values) => reads.map((read) => JSON.stringify(read(values)) ?? '').join(','),
@@ -125,6 +135,7 @@ function compileText(text: string, path: readonly string[], compilation: Compila
 function compilePart(part: TemplatePart, path: readonly string[], compilation: Compilation): Fill {
   if (part.kind === 'text') return () => part.text;
   compilation.constant = false;
+  compilation.readsClaims ||= part.name.startsWith('claims');
   if (part.name === 'request.id') compilation.once = true;
   else compilation.reads.push(part.read);
   return (moment) => {

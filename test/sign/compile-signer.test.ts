@@ -125,6 +125,14 @@ describe('a config that can not be meant is refused, with its place:', () => {
   });
 });
 
+test.each([
+  [{ payload: { sub: '${claims.sub}' } }, true],
+  [{ header: { n: ['x-${claims["a.b"]}'] } }, true],
+  [{ payload: { sub: '${tenant}', p: '${path.p}', r: '${request.id}', j: 'uuid', t: 'claims.sub' } }, false],
+])('%j reads claims: %s', (plan, readsClaims) => {
+  expect(signerOf({ key: hs, ...plan }).readsClaims).toBe(readsClaims);
+});
+
 test('path variables are told, so that the config can hold them against its patterns', () => {
   const signer = signerOf({ key: hs, payload: { a: '${path.one}' }, header: { b: '${path.two}' } });
   expect(signer.pathVariables).toEqual(['one', 'two']);
