@@ -122,7 +122,7 @@ const bad = `${raw.slice(0, -8)}AAAAAAAA`;
 await verifySignature(parsed(bad), tenant, cache, nowMs);
 let unseen = 0;
 const signature = raw.slice(raw.lastIndexOf('.'));
-const unseenBad = () => `${raw.slice(0, raw.lastIndexOf('.') - 8)}${String(unseen++).padStart(8, '0')}${signature}`;
+const unseenBad = () => `${raw.slice(0, -signature.length)}.${String(unseen++).padStart(8, '0')}${signature.slice(9)}`;
 
 console.log(`\nParts, for a token of ${raw.length} bytes (RS256). CPU of the main thread, µs.\n`);
 const parts: [string, () => unknown][] = [
@@ -137,7 +137,7 @@ const parts: [string, () => unknown][] = [
     },
   ],
   ['same bad token once more', () => verifySignature(parsed(fresh(bad)), tenant, cache, nowMs)],
-  ['a bad token each time', () => parseToken(unseenBad(), 16_384)],
+  ['a new bad token each time', () => verifySignature(parsed(unseenBad()), tenant, cache, nowMs)],
 ];
 for (const [name, call] of parts) print(name, (await cost(call)).main);
 
