@@ -73,7 +73,9 @@ interface Subject {
 
 const grantType = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const mostAnswerBytes = 65_536;
-const mostSubjects = 10_000;
+const mostSubjectBytes = 8 * 1024 * 1024;
+/** What one takes beside its name: more or less its access token. */
+const subjectBytes = 2048;
 const mostRenewals = 64;
 /** An API that refuses even new tokens does not make us fetch one for every request. */
 const replacementRestMs = 30_000;
@@ -99,7 +101,11 @@ export function findReservedParams(params: Readonly<Record<string, string>>): st
 /** Makes the grant; it fetches nothing before it is asked. */
 export function createGrant(spec: GrantSpec, { now, random, env }: GrantDeps): Grant {
   const { tokenEndpoint, signer, scope, params = {}, timeoutMs = 10_000, assumedLifetimeMs = 300_000, ca } = spec;
-  const subjects = new LRUCache<string, Subject>({ max: mostSubjects });
+  // No `max`: it would set the room for all of them aside, and most grants have one subject.
+  const subjects = new LRUCache<string, Subject>({
+    maxSize: mostSubjectBytes,
+    sizeCalculation: (_, name) => subjectBytes + name.length,
+  });
   const endpointBackOff = newBackOff();
   const closed = new AbortController();
   let renewals = 0;
@@ -150,10 +156,10 @@ export function createGrant(spec: GrantSpec, { now, random, env }: GrantDeps): G
     const assertion = await signer.sign(values, askedAtMs);
     if (assertion.kind === 'failed') return failed(assertion.detail, undefined);
     const form = new URLSearchParams({
+      ...params,
+      ...(scope === undefined ? {} : { scope }),
       grant_type: grantType,
       assertion: assertion.token,
-      ...(scope === undefined ? {} : { scope }),
-      ...params,
     });
     const { signal } = closed;
     const answer = await call({
