@@ -75,9 +75,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
 
   const report = createReloadReport(log, Date.now);
   const traffic = zeroTraffic();
-  /** Every config that a request may still use; the last is the one being served. */
-  const generations = new Set<Generation>();
-  let verdicts = createVerdictCache(first.settings.verdictCache);
+  let verdicts = createVerdictCache(begun.verdictCache);
   let loaded: LoadedConfig = first;
   const newRequestId = createRequestIds();
   let generation = open(first);
@@ -158,16 +156,11 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
         writer.write(accessLine(outcome, client, format, Date.now()));
       },
     });
-    const opened = createGeneration({
+    return createGeneration({
       gate,
       onVerified: (milliseconds) => observe(traffic.verifyDurations, milliseconds / 1000),
-      release() {
-        generations.delete(opened);
-        config.release();
-      },
+      release: config.release,
     });
-    generations.add(opened);
-    return opened;
   }
 
   async function reloadOnce(cause: ReloadCause): Promise<void> {
