@@ -58,6 +58,6 @@ export async function showConfig(
 ): Promise<{ readonly ok: true; readonly config: object } | RefusedConfig> {
   const load = { deps, places: createPlaces(), report: createReport() };
   const { files, model } = await readModel(path, load);
-  if (model !== undefined) return { ok: true, config: maskConfig(model) };
+  if (model !== undefined && !load.report.hasErrors()) return { ok: true, config: maskConfig(model) };
   return { ok: false, problems: describeFindings(load.report.findings(), createExcerpts(files, load.places)) };
 }
