@@ -66,6 +66,26 @@ export async function cli(args: readonly string[], signals: HeldSignals | undefi
     });
 
   program
+    .command('schema')
+    .description('print the JSON Schema of the config, for editors')
+    .action(async () => {
+      const { printSchema } = await import('./schema.ts');
+      code = printSchema();
+    });
+
+  program
+    .command('config')
+    .description('look at the config')
+    .command('show')
+    .description('print the config as it is in effect: includes, templates and variables filled in, secrets masked')
+    .addOption(configOption())
+    .option('--json', 'as JSON instead of YAML')
+    .action(async (options: { config?: string; json?: true }) => {
+      const { showEffectiveConfig } = await import('./config-show.ts');
+      code = await showEffectiveConfig(options);
+    });
+
+  program
     .command('demo')
     .description('show it at work: an upstream, an identity provider and three tenants, all on this machine')
     .option('--once', 'fire its requests itself, print what became of each, and end')

@@ -45,7 +45,8 @@ async function targetOfConfig(flag: string | undefined, path: string): Promise<R
     places: createPlaces(),
     report: createReport(),
   });
-  const ops = model?.globals.config.ops;
+  // A tenant that is broken by now is no reason to call a gate unhealthy that still serves what it read before.
+  const ops = model?.globalsFit ? model.globals.config.ops : undefined;
   if (ops === undefined) {
     process.stderr.write(`jwtgate: ${configPath} has problems; jwtgate validate lists them\n`);
     return exitCodes.config;

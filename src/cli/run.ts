@@ -7,6 +7,7 @@ import { installCrashHandler } from './crash.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { HeldSignals } from './signals.ts';
 import { build } from './version.ts';
+import { wantsColor } from './wants-color.ts';
 
 export interface RunOptions {
   readonly config?: string;
@@ -52,7 +53,7 @@ export async function run(options: RunOptions, signals: HeldSignals | undefined)
 
 function tellWhyNot(result: Exclude<StartResult, { kind: 'started' }>, configPath: string): number {
   if (result.kind === 'configRefused') {
-    process.stderr.write(formatProblems(result.problems, { color: process.stderr.isTTY }));
+    process.stderr.write(formatProblems(result.problems, { color: wantsColor(process.stderr) }));
     process.stderr.write(`jwtgate: ${configPath} cannot be used\n`);
     return exitCodes.config;
   }

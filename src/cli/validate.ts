@@ -3,6 +3,7 @@ import { formatProblems, problemsToJson } from '../config/format-problems.ts';
 import { loadConfig } from '../config/load.ts';
 import { findConfigPath, noConfigText } from './config-path.ts';
 import { exitCodes } from './exit-codes.ts';
+import { wantsColor } from './wants-color.ts';
 
 export interface ValidateOptions {
   readonly config?: string;
@@ -25,7 +26,7 @@ export async function validate(options: ValidateOptions): Promise<number> {
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ valid, problems: problemsToJson(problems) }, null, 2)}\n`);
   } else {
-    process.stderr.write(formatProblems(problems, { color: process.stderr.isTTY && !process.env.NO_COLOR }));
+    process.stderr.write(formatProblems(problems, { color: wantsColor(process.stderr) }));
     if (valid && loaded.ok) process.stdout.write(`${path}: valid (${countOf(loaded.policy.tenants.size, 'tenant')})\n`);
     else process.stderr.write(`${path}: not valid\n`);
   }

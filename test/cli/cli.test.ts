@@ -14,7 +14,18 @@ test('--version and version name version, commit and runtime on one line', async
 test('--help lists verbs and exit codes on stdout', async () => {
   const asked = startJwtgate(['--help']);
   expect(await asked.ended).toBe(0);
-  for (const word of ['run', 'validate|check', 'healthcheck', 'token', 'Exit codes:', '78', '128+n']) {
+  for (const word of [
+    'run',
+    'validate|check',
+    'healthcheck',
+    'schema',
+    'config',
+    'token',
+    'demo',
+    'Exit codes:',
+    '78',
+    '128+n',
+  ]) {
     expect(asked.stdout).toContain(word);
   }
   expect(asked.stderr).toBe('');

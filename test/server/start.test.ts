@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -110,6 +110,9 @@ test('healthcheck finds the ops listener by the config', async () => {
   const health = startJwtgate(['healthcheck'], { env: { JWTGATE_CONFIG: path } });
   expect(await health.ended).toBe(0);
   expect(health.stdout).toMatch(/^ready\n/);
+
+  await writeFile(path, `${await readFile(path, 'utf8')}  broken: {sekret: x}\n`);
+  expect(await startJwtgate(['healthcheck', '-c', path]).ended).toBe(0);
 });
 
 test('the ops listener never answers for the proxy, nor the proxy for it', async () => {
