@@ -59,7 +59,7 @@ export function startJwtgate(args: readonly string[], options: StartOptions = {}
     for (const each of wake.splice(0)) each();
   };
 
-  child.stdout?.setEncoding('latin1').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
     for (let end = stdout.indexOf('\n', parsedChars); end !== -1; end = stdout.indexOf('\n', parsedChars)) {
       const line = parseLine(stdout.slice(parsedChars, end));
