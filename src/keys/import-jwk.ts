@@ -120,6 +120,9 @@ async function importPublicJwk(
   return findWeakness(material, jwk) ?? createImportedKey(material, usable, kid);
 }
 
+/** Nobody uses more than 65537 (17 bits); the time of a check grows with the exponent. */
+const maxRsaExponent = 2n ** 32n;
+
 function findWeakness(material: KeyObject, jwk: Jwk): KeyProblem | undefined {
   const { modulusLength, publicExponent } = material.asymmetricKeyDetails ?? {};
   if (modulusLength === undefined || publicExponent === undefined) return undefined;
@@ -131,6 +134,9 @@ function findWeakness(material: KeyObject, jwk: Jwk): KeyProblem | undefined {
   }
   if (publicExponent < 3n || publicExponent % 2n === 0n) {
     return keyProblem('weak', `RSA with public exponent ${publicExponent}: every signature could be forged`);
+  }
+  if (publicExponent > maxRsaExponent) {
+    return keyProblem('unsupported', 'RSA with a public exponent of more than 32 bits: each check would take long');
   }
   if (isRocaModulus(BigInt(`0x${Buffer.from(jwk.n as string, 'base64url').toString('hex')}`))) {
     return keyProblem('weak', 'RSA key made by a library whose keys can be factored (CVE-2017-15361, ROCA)');

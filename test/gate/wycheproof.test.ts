@@ -137,3 +137,27 @@ describe.each(files)('Wycheproof %s', (file) => {
     }
   });
 });
+
+describe('Wycheproof json_web_encryption', () => {
+  const path = new URL('wycheproof_json_web_encryption.json', folder);
+  if (!existsSync(path)) {
+    test.skip(`the vectors are not at ${path.pathname}`, () => {});
+    return;
+  }
+
+  test('nothing is decrypted: every vector is refused, the valid ones as JWEs', () => {
+    const { testGroups } = JSON.parse(readFileSync(path, 'utf8')) as {
+      testGroups: readonly { tests: readonly { tcId: number; jwe: unknown; result: string }[] }[];
+    };
+    let valid = 0;
+    for (const { tcId, jwe, result } of testGroups.flatMap(({ tests }) => tests)) {
+      if (typeof jwe !== 'string') continue;
+      const parsed = parseJws(jwe, 100_000);
+      expect(parsed.kind, String(tcId)).toBe('malformed');
+      if (result !== 'valid') continue;
+      valid++;
+      expect(parsed, String(tcId)).toMatchObject({ detail: expect.stringContaining('JWE') });
+    }
+    expect(valid).toBeGreaterThan(0);
+  });
+});

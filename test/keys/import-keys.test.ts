@@ -325,6 +325,14 @@ describe('a weak RSA key', () => {
     expect(problem).toMatchObject({ kind: 'problem' });
   });
 
+  test('with a public exponent that makes every check slow is refused', async () => {
+    const { alg: _, ...jwk } = keyPair('RS256').jwk;
+    const e = Buffer.alloc(255, 0xff).toString('base64url');
+    expect(await importJwk({ ...jwk, e }, {}, all)).toMatchObject({ kind: 'problem' });
+    expect(await importJwk({ ...jwk, e: 'AQAAAAE' }, {}, all)).toMatchObject({ code: 'unsupported' });
+    expect(algorithmsOf(await importJwk({ ...jwk, e: 'Aw' }, {}, new Set(['RS256'])))).toEqual(['RS256']);
+  });
+
   test('made by the ROCA library is refused, and no other', () => {
     // A modulus of that library's form: any power of 65537 modulo the product of the small primes is one.
     const product = [3n, 5n, 7n, 11n, 13n, 17n, 19n, 23n, 29n, 31n, 37n, 41n, 43n, 47n, 53n, 59n, 61n, 67n, 71n, 73n];
