@@ -2,7 +2,10 @@
 export interface CpuProfile {
   readonly nodes: readonly ProfileNode[];
   readonly samples: readonly number[];
+  /** Microseconds since the sample before; the first since `startTime`. */
   readonly timeDeltas: readonly number[];
+  /** Microseconds of the monotonic clock. */
+  readonly startTime: number;
 }
 
 interface ProfileNode {
@@ -20,12 +23,18 @@ export interface Attribution {
   readonly busyUs: number;
 }
 
-/** Adds up a profile's samples by part and by function. */
-export function attribute({ nodes, samples, timeDeltas }: CpuProfile): Attribution {
+/** Adds up a profile's samples of a span of time (monotonic microseconds) by part and by function. */
+export function attribute(profile: CpuProfile, fromUs: number, toUs: number): Attribution {
+  const { nodes, samples, timeDeltas } = profile;
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const parents = new Map(nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node.id] as const)));
   const selfUs = new Map<number, number>();
-  for (const [i, id] of samples.entries()) selfUs.set(id, (selfUs.get(id) ?? 0) + (timeDeltas[i] ?? 0));
+  let atUs = profile.startTime;
+  for (const [i, id] of samples.entries()) {
+    const deltaUs = timeDeltas[i] ?? 0;
+    atUs += deltaUs;
+    if (atUs >= fromUs && atUs <= toUs) selfUs.set(id, (selfUs.get(id) ?? 0) + deltaUs);
+  }
 
   const partOf = (id: number): string => {
     for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {

@@ -102,7 +102,9 @@ ${tenants.join('\n')}
 }
 
 function writeTenant({ algorithm, keyFile }: Credentials): string {
-  const key = algorithm === 'HS256' ? `secret: {file: ${keyFile}}` : `keys: [{file: ${keyFile}}]`;
+  const kid = `${algorithm.toLowerCase()}-1`;
+  const key =
+    algorithm === 'HS256' ? `secret: {file: ${keyFile}, kid: ${kid}}` : `keys: [{file: ${keyFile}, kid: ${kid}}]`;
   return `  ${algorithm.toLowerCase()}:
     match: {path: "/${algorithm.toLowerCase()}/**"}
     ${key}
