@@ -16,8 +16,13 @@ const maxDelayMs = 2 ** 31 - 1;
 export const systemClock: Clock = {
   nowMs: () => performance.timeOrigin + performance.now(),
   after: (delayMs, callback) => {
-    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), maxDelayMs));
-    timer.unref();
+    let timer: NodeJS.Timeout;
+    const arm = (leftMs: number) => {
+      const next = () => (leftMs > maxDelayMs ? arm(leftMs - maxDelayMs) : callback());
+      timer = setTimeout(next, Math.min(leftMs, maxDelayMs));
+      timer.unref();
+    };
+    arm(Math.max(0, delayMs));
     return { cancel: () => clearTimeout(timer) };
   },
 };

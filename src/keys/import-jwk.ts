@@ -51,7 +51,7 @@ export async function importJwk(
 
 function findWrongPurpose(jwk: Jwk): KeyProblem | undefined {
   if (jwk.use !== undefined && jwk.use !== 'sig') {
-    return keyProblem('notForVerifying', `its use is ${quoteForLog(String(jwk.use))}, not "sig"`);
+    return keyProblem('notForVerifying', `its use is ${show(jwk.use)}, not "sig"`);
   }
   if (jwk.key_ops !== undefined && !(Array.isArray(jwk.key_ops) && jwk.key_ops.includes('verify'))) {
     return keyProblem('notForVerifying', 'its key_ops do not include "verify"');
@@ -73,8 +73,8 @@ function findFitting(jwk: Jwk, pinned: string | undefined): JwsAlgorithm[] | Key
     ({ keyType, curve }) => keyType === jwk.kty && (curve === undefined || curve === jwk.crv),
   );
   if (ofItsKind.length === 0) {
-    const curve = jwk.crv === undefined ? '' : ` with curve ${quoteForLog(String(jwk.crv))}`;
-    return keyProblem('unsupported', `no algorithm goes with kty ${quoteForLog(String(jwk.kty))}${curve}`);
+    const curve = jwk.crv === undefined ? '' : ` with curve ${show(jwk.crv)}`;
+    return keyProblem('unsupported', `no algorithm goes with kty ${show(jwk.kty)}${curve}`);
   }
   const fitting = ofItsKind.filter(
     ({ name }) => (own === undefined || own === name) && (pinned === undefined || pinned === name),
@@ -151,8 +151,13 @@ function mismatch(jwk: Jwk, fitting: readonly JwsAlgorithm[], accepted: Readonly
 }
 
 function describeKind(jwk: Jwk): string {
-  const curve = jwk.crv === undefined ? '' : ` ${quoteForLog(String(jwk.crv))}`;
-  return `${quoteForLog(String(jwk.kty))}${curve} key`;
+  const curve = jwk.crv === undefined ? '' : ` ${show(jwk.crv)}`;
+  return `${show(jwk.kty)}${curve} key`;
+}
+
+/** Never by String(), which a deeply nested list brings down. */
+function show(value: unknown): string {
+  return typeof value === 'string' ? quoteForLog(value) : `a ${typeof value}`;
 }
 
 /** As in a token's header: sets exist that number their keys. Null: neither string nor integer. */

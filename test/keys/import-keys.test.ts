@@ -1,4 +1,5 @@
 import { createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import fc from 'fast-check';
 import { generateKeyPair } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { algorithmNames, algorithms } from '../../src/keys/algorithms.ts';
@@ -403,6 +404,31 @@ describe('a JWK set', () => {
       keys: [{ kid: 'good' }, { kid: 'good' }, { kid: 'other' }],
       skipped: [{ index: 1, code: 'duplicate' }],
     });
+  });
+
+  test('survives any member of any type, nested as deep as it likes', async () => {
+    const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+    for (const name of ['kty', 'crv', 'use', 'key_ops', 'alg', 'kid', 'x', 'y', 'd', 'k']) {
+      for (const value of [deep, {}, 1, true, null, '']) {
+        const set = await import_([{ ...also, [name]: value }, good], { allowSecret: true });
+        expect(set, name).toMatchObject({ keys: expect.arrayContaining([expect.objectContaining({ kid: 'good' })]) });
+      }
+    }
+  });
+
+  test('property: any JSON is either a set or a problem', async () => {
+    const member = fc.constantFrom('kty', 'crv', 'use', 'alg', 'kid', 'key_ops', 'n', 'e', 'x', 'y', 'k', 'pub');
+    const value = fc.oneof(
+      fc.constantFrom('RSA', 'EC', 'oct', 'OKP', 'AKP', 'P-256', 'sig', 'RS256', 'AQAB'),
+      fc.jsonValue(),
+    );
+    const jwk = fc.oneof(fc.dictionary(member, value), fc.jsonValue());
+    await fc.assert(
+      fc.asyncProperty(fc.array(jwk, { maxLength: 4 }), async (keys) => {
+        const set = await importKeySet({ keys }, { allowSecret: true }, all);
+        expect(isKeyProblem(set)).toBe(false);
+      }),
+    );
   });
 
   test('may be empty', async () => {
