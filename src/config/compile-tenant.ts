@@ -4,7 +4,7 @@ import { type ClaimCheck, mediaType } from '../gate/claims.ts';
 import type { Cors } from '../gate/cors.ts';
 import type { Tenant, TokenChecks, Upstream } from '../gate/policy.ts';
 import type { ErrorFormat } from '../gate/refuse.ts';
-import { sendAsIs } from '../gate/send.ts';
+import type { Sending } from '../gate/send.ts';
 import type { ImportedKey } from '../keys/imported-key.ts';
 import { createKeyRing, type KeySource, staticKeys } from '../keys/key-ring.ts';
 import type { KeySourceLease, KeySources } from '../keys/key-sources.ts';
@@ -20,6 +20,7 @@ import {
   compileMatch,
   compileRoutes,
 } from './compile-rules.ts';
+import type { SendingCompiler } from './compile-sending.ts';
 import type { UpstreamCompiler } from './compile-upstream.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import type { Load, TenantSection } from './model.ts';
@@ -36,6 +37,7 @@ export interface PreparedTenant extends TenantFacts {
   readonly errors: ErrorFormat;
   readonly basic: BasicCredential | undefined;
   readonly cors: Cors | undefined;
+  readonly sending: Sending;
 }
 
 export type TenantCompiler = (tenant: TenantSection) => Promise<PreparedTenant>;
@@ -47,6 +49,7 @@ export function createTenantCompiler(
   compileUpstream: UpstreamCompiler,
   globalUpstream: Upstream | undefined,
   globalCors: Cors | undefined,
+  compileSending: SendingCompiler['compile'],
 ): TenantCompiler {
   const shared = createSharing();
   const interned = createInterning<TokenChecks>();
@@ -54,9 +57,10 @@ export function createTenantCompiler(
   return async (tenant) => {
     const { config } = tenant;
     const algorithms = compileAlgorithms(tenant, load);
-    const [keys, basic, ownUpstream] = await Promise.all([
+    const [keys, basic, sending, ownUpstream] = await Promise.all([
       prepareKeys(tenant, algorithms, load, files),
       prepareBasic(tenant, load, files),
+      compileSending(tenant),
       config.upstream === undefined ? undefined : compileUpstream(tenant),
     ]);
     const inherited = `${config.access} ${config.normalizePath}`;
@@ -74,6 +78,7 @@ export function createTenantCompiler(
       checks: interned(compileChecks(config)),
       errors: shared(config.errors, 'errors', () => compileErrors(tenant, load)),
       basic,
+      sending,
       cors: config.cors === undefined ? globalCors : shared(config.cors, 'cors', () => compileCorsOf(tenant, load)),
     };
   };
@@ -168,7 +173,7 @@ export function openTenant(
     errors,
     basic: prepared.basic,
     cors: prepared.cors,
-    sending: sendAsIs,
+    sending: prepared.sending,
   });
 }
 

@@ -2,12 +2,14 @@ import { type JudgedNames, judgedNames } from '../gate/headers.ts';
 import type { Policy, Tenant, Timeouts, Upstream } from '../gate/policy.ts';
 import { type CompiledRecognition, compileRecognition } from '../gate/recognise.ts';
 import type { KeySourceLease, KeySources } from '../keys/key-sources.ts';
+import type { SigningSlot } from '../sign/signing-keys.ts';
 import { checkOverlaps, checkReservedNames, checkTellApart, emittedNames } from './check/across-tenants.ts';
 import { checkGlobals } from './check/globals.ts';
 import { tenantChecks } from './check/tenant-checks.ts';
 import { createCheckContext } from './check/tenant-facts.ts';
 import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
+import { createSendingCompiler, newSendingState } from './compile-sending.ts';
 import { createTenantCompiler, openTenant, type PreparedTenant } from './compile-tenant.ts';
 import { createUpstreamCompiler } from './compile-upstream.ts';
 import { hashConfig } from './config-hash.ts';
@@ -22,7 +24,9 @@ export interface CompiledConfig {
   readonly policy: Policy;
   readonly tenantHashes: ReadonlyMap<string, string>;
   /** Holds on key sources, to be released with the policy. */
-  readonly leases: readonly KeySourceLease[];
+  readonly leases: readonly { release(): void }[];
+  /** Every place that signs, to be adopted when the config is swapped in. */
+  readonly signingSlots: readonly SigningSlot[];
 }
 
 /** Counts the policies of this process. */
@@ -46,21 +50,29 @@ export async function compileConfig(
   const { globals } = model;
   const errors = compileErrors(globals, load);
   const cors = compileCorsOf(globals, load);
+  const state = load.deps.sending ?? newSendingState(load.deps.env);
+  const sending = createSendingCompiler(globals, load, files, state);
   const globalUpstream = await compileUpstream(globals);
-  const compileTenant = createTenantCompiler(load, files, compileUpstream, globalUpstream, cors);
+  const compileTenant = createTenantCompiler(load, files, compileUpstream, globalUpstream, cors, sending.compile);
   const prepared = await inBatches(model.tenants, preparedAtOnce, compileTenant);
   const recognition = compileRecognition(
     prepared.map(({ tenant, alternatives, locations }) => ({ id: tenant.id, match: alternatives, locations })),
   );
-  const emitted = emittedNames(prepared);
+  const emitted = emittedNames(prepared, sending.headerNames);
   checkTogether(model, prepared, recognition, emitted, main, load);
   if (load.report.hasErrors()) return undefined;
 
-  const leases: KeySourceLease[] = [];
+  for (const { slot, problem } of state.signingKeys.findConflicts(sending.slots, state.now())) {
+    const hint = `the token that is signed at ${slot}`;
+    load.report.add(findingInFile(main, { message: problem, hint }));
+  }
+  if (load.report.hasErrors()) return undefined;
+
+  const held: KeySourceLease[] = [];
   const tenants = new Map<string, Tenant>();
   for (const one of prepared) {
     // Each has one: upstreamPresent.
-    tenants.set(one.tenant.id, openTenant(one, one.upstream as Upstream, sources, leases));
+    tenants.set(one.tenant.id, openTenant(one, one.upstream as Upstream, sources, held));
   }
   const hashes = hashConfig(model, files, load.deps.env);
   const policy: Policy = Object.freeze({
@@ -76,7 +88,7 @@ export async function compileConfig(
     limits: deepFreeze(globals.config.limits),
     timeouts: deepFreeze(timeoutsOf(globals.config)),
   });
-  return { policy, tenantHashes: hashes.tenants, leases };
+  return { policy, tenantHashes: hashes.tenants, leases: [...held, ...sending.leases], signingSlots: sending.slots };
 }
 
 /** Everything that no part could see for itself. */

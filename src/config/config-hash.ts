@@ -1,6 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import type { Environment } from './interpolate.ts';
 import type { Model } from './model.ts';
+import { isContainer, type Plain } from './places.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
 
 export interface ConfigHashes {
@@ -17,9 +18,9 @@ export interface ConfigHashes {
 export function hashConfig({ globals, tenants }: Model, files: ReferencedFiles, env: Environment): ConfigHashes {
   const all = createHash('sha256');
   const byTenant = new Map<string, string>();
-  all.update(JSON.stringify(globals.raw));
+  all.update(JSON.stringify([globals.raw, ...variablesIn(globals.raw, env)]));
   for (const tenant of tenants.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
-    const text = JSON.stringify([tenant.id, tenant.raw, ...variablesOf(tenant.config.secret, env)]);
+    const text = JSON.stringify([tenant.id, tenant.raw, ...variablesIn(tenant.raw, env)]);
     all.update(text);
     byTenant.set(tenant.id, hash('sha256', `${text}${files.digestsOf(tenant).join()}`, 'base64url').slice(0, 16));
   }
@@ -27,9 +28,11 @@ export function hashConfig({ globals, tenants }: Model, files: ReferencedFiles, 
   return { all: all.digest('hex'), tenants: byTenant };
 }
 
-function variablesOf(
-  secrets: readonly { readonly env?: string | undefined }[] | undefined,
-  env: Environment,
-): string[] {
-  return (secrets ?? []).flatMap((secret) => (secret.env === undefined ? [] : (env[secret.env] ?? '')));
+/** Values of the variables that `{env: NAME}` names, wherever it stands: a secret, a password, a private key. */
+function variablesIn(value: Plain, env: Environment): string[] {
+  if (!isContainer(value)) return [];
+  if (Array.isArray(value)) return value.flatMap((item) => variablesIn(item, env));
+  const { env: name, ...rest } = value;
+  const own = typeof name === 'string' ? [env[name] ?? ''] : [];
+  return [...own, ...Object.values(rest).flatMap((member) => variablesIn(member, env))];
 }

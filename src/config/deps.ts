@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { glob, open } from 'node:fs/promises';
 import type { KeySources } from '../keys/key-sources.ts';
+import type { SendingState } from './compile-sending.ts';
 import type { Environment } from './interpolate.ts';
 
 /** All that loading a config asks of the world, so that a test can answer with maps. */
@@ -11,6 +12,8 @@ export interface ConfigDeps {
   readonly glob: (pattern: string) => Promise<readonly string[]>;
   /** Where remote keys are held; without it a config is only checked, and tenants with such keys get none. */
   readonly keySources?: Pick<KeySources, 'acquire'> | undefined;
+  /** What signing and provisioning keep across configs; without it, they begin with nothing. */
+  readonly sending?: SendingState | undefined;
 }
 
 export interface FileContent {

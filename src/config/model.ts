@@ -142,9 +142,16 @@ function createErrorsMerge(globals: PlainObject, places: Places): (tenant: Plain
   };
 }
 
-/** Headers and error bodies keep their placeholders: the gate fills those, a request. */
-function keepsPlaceholders([section, member]: ConfigPath): boolean {
-  return section === 'headers' || (section === 'errors' && member === 'body');
+/** Headers, error bodies and what is signed or sent on our own account keep their placeholders: filled a request. */
+function keepsPlaceholders([section, member, ...rest]: ConfigPath): boolean {
+  if (section === 'upstream' && member === 'sign') return keepsPlaceholders([member, ...rest]);
+  if (section === 'provision' && member === 'sign') return keepsPlaceholders([member, ...rest]);
+  return (
+    section === 'headers' ||
+    (section === 'errors' && member === 'body') ||
+    (section === 'sign' && (member === 'payload' || member === 'header')) ||
+    (section === 'provision' && (member === 'body' || member === 'headers' || member === 'subject'))
+  );
 }
 
 function fillSection(

@@ -1,11 +1,11 @@
-import { findWeakAlgorithms, importSecret } from '../keys/import-secret.ts';
+import { findWeakAlgorithms, importSecret, type SecretOptions } from '../keys/import-secret.ts';
 import type { ImportedKey } from '../keys/imported-key.ts';
 import { isKeyProblem } from '../keys/key-problem.ts';
 import type { ConfigPath } from './config-path.ts';
 import { decodeSecret, findLikelyEncoding } from './decode-secret.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { FindingText, Severity } from './finding.ts';
-import { complainIn, type Load, type TenantSection } from './model.ts';
+import { complainIn, type Load, type Section, type TenantSection } from './model.ts';
 import { findSpan, isPlainObject, type Plain } from './places.ts';
 import type { PlacedKey } from './prepare-keys.ts';
 import { decodeUtf8 } from './read-files.ts';
@@ -14,7 +14,7 @@ import type { SecretConfig } from './shape/keys.ts';
 
 /** One secret of a tenant, as it was checked and as it stands in the config. */
 export interface SecretEntry {
-  readonly tenant: TenantSection;
+  readonly tenant: Section<unknown>;
   readonly secret: Omit<SecretConfig, 'kid'>;
   readonly raw: Plain | undefined;
   readonly path: ConfigPath;
@@ -35,7 +35,10 @@ export async function prepareSecrets(
     const entry: SecretEntry = { tenant, secret, load, ...place };
     const text = await readSecret(entry, files);
     const kid = secret.kid ?? matchedKid(tenant);
-    const key = text === undefined ? undefined : importEntry(entry, kid, text, algorithms);
+    const key =
+      text === undefined
+        ? undefined
+        : importEntry(entry, { kid, allowWeakSecret: tenant.config.allowWeakSecret }, text, algorithms);
     if (key !== undefined) placed.push({ key, path: entry.path });
   }
   return placed;
@@ -108,14 +111,14 @@ function placeOf({ raw, path, secret }: SecretEntry): ConfigPath {
 
 function importEntry(
   entry: SecretEntry,
-  kid: string | undefined,
+  naming: SecretOptions,
   text: string,
   algorithms: ReadonlySet<string>,
 ): ImportedKey | undefined {
   const at = placeOf(entry);
   const bytes = decodeEntry(entry, text);
   if (bytes === undefined) return undefined;
-  const key = importSecret(bytes, { kid, allowWeakSecret: entry.tenant.config.allowWeakSecret }, algorithms);
+  const key = importSecret(bytes, naming, algorithms);
   if (isKeyProblem(key)) {
     // A wrong algorithm is said once, of `algorithms`.
     if (key.code === 'algorithmMismatch') return undefined;

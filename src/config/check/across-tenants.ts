@@ -58,8 +58,15 @@ export function checkReservedNames(
 const alwaysEmitted = ['X-Jwt-Tenant', 'X-Jwt-Subject', wayHeader];
 
 /** Folded names that are sent to upstreams, each with a tenant that does; undefined: whatever the tenants say. */
-export function emittedNames(all: readonly TenantFacts[]): Map<string, string | undefined> {
+export function emittedNames(
+  all: readonly TenantFacts[],
+  signedInto: ReadonlySet<string>,
+): Map<string, string | undefined> {
   const names = new Map<string, string | undefined>(alwaysEmitted.map((name) => [foldName(name), undefined]));
+  for (const name of signedInto) {
+    // Clients' own tokens come in Authorization: there a tenant that signs replaces what came, and no other loses it.
+    if (foldName(name) !== 'authorization') names.set(foldName(name), undefined);
+  }
   const seen = new Set<object>();
   for (const { tenant, headers } of all) {
     const { payloadHeader } = tenant.config;

@@ -56,15 +56,16 @@ export const secret = oneOrMore(
 /** A password is a secret like others, but for the key ID. */
 const passwordObject = z.strictObject(secretFields).superRefine(exactlyOneOf(['value', 'env', 'file']));
 
+export const password = z
+  .union([secretText(), passwordObject], { error: 'must be text, or an object {value | env | file, encoding}' })
+  .transform((value): SecretConfig => (value instanceof Secret ? { value, encoding: 'utf8' } : value));
+
 export const basic = z.strictObject({
   user: words()
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it keeps out
     .regex(/^[^:\0-\x1f\x7f]+$/, { error: 'must not hold ":" or control characters (RFC 7617 section 2)' })
     .describe('User name.'),
-  password: z
-    .union([secretText(), passwordObject], { error: 'must be text, or an object {value | env | file, encoding}' })
-    .transform((value): SecretConfig => (value instanceof Secret ? { value, encoding: 'utf8' } : value))
-    .describe('Password: text, or {value | env | file, encoding}.'),
+  password: password.describe('Password: text, or {value | env | file, encoding}.'),
 });
 
 const algorithm = () =>

@@ -3,6 +3,7 @@ import { cors } from './cors.ts';
 import { errors } from './errors.ts';
 import { access, accessDescription, bind, claims, headers, match, routes, token } from './judgement.ts';
 import { basic, discovery, jwks, keys, secret } from './keys.ts';
+import { provision, sign } from './sign.ts';
 import { upstream } from './upstream.ts';
 import { duration, flag, headerName, oneOrMore, words } from './values.ts';
 
@@ -111,6 +112,10 @@ export const tenantFields = {
     .describe('Header that gets the whole payload of the token, as base64url JSON. Default: none.'),
   errors: errors.optional().describe('How refusals look, by reason; laid upon the top-level `errors`.'),
 
+  sign: sign.optional().describe("Token that its requests get for the upstream. Default: the upstream's own `sign`."),
+  provision: provision
+    .optional()
+    .describe('Endpoint that is told of each user before the first of its requests goes on.'),
   basic: basic
     .optional()
     .describe(

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { secretText } from './sensitive.ts';
+import { rate, sign } from './sign.ts';
 import { count, flag, httpUrl, words } from './values.ts';
 
 /** PEM text, or a file that holds it. */
@@ -54,6 +55,8 @@ const upstreamObject = z
       .enum(['preserve', 'upstream'])
       .prefault('preserve')
       .describe("Host header sent: `preserve` the client's (default), or `upstream` for the URL's own."),
+    sign: sign.optional().describe('Token that requests to this upstream get.'),
+    rate: rate.optional().describe('Most requests in a time, e.g. 10/s; more are answered 429 with Retry-After.'),
     mediaType: words()
       .regex(/^[A-Za-z0-9!#$&^_.+-]+\/[A-Za-z0-9!#$&^_.+-]+(?:;[\x20-\x7e]*)?$/, {
         error: 'must be a media type such as application/json',

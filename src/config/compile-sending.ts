@@ -1,0 +1,305 @@
+import { createProvisioning } from '../gate/provision.ts';
+import type { Signing } from '../gate/send.ts';
+import { type Sending, sendAsIs } from '../gate/send.ts';
+import type { JsonObject } from '../gate/token.ts';
+import { isKeyProblem } from '../keys/key-problem.ts';
+import { call } from '../outbound/call.ts';
+import { compileSigner, type Signer } from '../sign/compile-signer.ts';
+import { createGrant, findReservedParams, parseTokenEndpoint } from '../sign/grant.ts';
+import { compileJsonTemplate } from '../sign/json-template.ts';
+import { importSigningKey } from '../sign/signing-key.ts';
+import { createSigningKeys, type SigningKeys, type SigningSlot } from '../sign/signing-keys.ts';
+import { createTokenCache, type TokenCache } from '../sign/token-cache.ts';
+import { createProvisions, type Provisions } from '../state/provisions.ts';
+import { createRateLimit, parseRate, type RateLimit } from '../state/rate-limit.ts';
+import { compileTemplate, type Template } from '../template/template.ts';
+import type { ConfigPath } from './config-path.ts';
+import type { Environment } from './interpolate.ts';
+import { complainIn, type Load, type Section, type TenantSection } from './model.ts';
+import { isPlainObject, type Plain } from './places.ts';
+import { decodeEntry, readSecret, type SecretEntry } from './prepare-secrets.ts';
+import type { ReferencedFiles } from './referenced-files.ts';
+import { Secret } from './secret.ts';
+import type { GlobalConfig } from './shape/config.ts';
+import type { SecretConfig } from './shape/keys.ts';
+import type { ProvisionConfig, RateConfig, SignConfig } from './shape/sign.ts';
+import type { UpstreamConfig } from './shape/upstream.ts';
+
+/** What signing and provisioning keep across configs. */
+export interface SendingState {
+  readonly signingKeys: SigningKeys;
+  readonly tokens: TokenCache;
+  readonly provisions: Provisions;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly env: Environment;
+}
+
+/** As at the start of a process: nothing signed, nobody provisioned. */
+export function newSendingState(env: Environment): SendingState {
+  return {
+    signingKeys: createSigningKeys(),
+    tokens: createTokenCache(),
+    provisions: createProvisions({ entries: 100_000, concurrent: 1000 }),
+    now: Date.now,
+    random: Math.random,
+    env,
+  };
+}
+
+export interface SendingCompiler {
+  /** What a tenant asks for between the verdict and the upstream: `sign`, `rate` and `provision`, its own or inherited. */
+  compile(tenant: TenantSection): Promise<Sending>;
+  /** Every place of the config that signs, once all tenants are compiled. */
+  readonly slots: readonly SigningSlot[];
+  /** Header names that tokens of ours are written to. */
+  readonly headerNames: ReadonlySet<string>;
+  /** To be released with the policy. */
+  readonly leases: readonly { release(): void }[];
+}
+
+type AnySection = Section<unknown>;
+
+/** Compiles what several tenants share, by a template or the top-level upstream, once. */
+export function createSendingCompiler(
+  globals: Section<GlobalConfig>,
+  load: Load,
+  files: ReferencedFiles,
+  state: SendingState,
+): SendingCompiler {
+  const slots: SigningSlot[] = [];
+  const headerNames = new Set<string>();
+  const leases: { release(): void }[] = [];
+  const made = new Map<object, Promise<unknown>>();
+  const closing = new AbortController();
+  leases.push({ release: () => closing.abort() });
+
+  /** Made once for each part of a config, whoever has it. */
+  function once<T>(part: object, make: () => Promise<T>): Promise<T> {
+    let promise = made.get(part) as Promise<T> | undefined;
+    if (promise === undefined) {
+      promise = make();
+      made.set(part, promise);
+    }
+    return promise;
+  }
+
+  async function compileSigning(section: AnySection, at: ConfigPath, config: SignConfig): Promise<Signing | undefined> {
+    const signer = await compileOneSigner(section, at, config);
+    if (signer === undefined) return undefined;
+    slots.push(signer);
+    const place = placeOf(config);
+    if (place.into.kind === 'header') headerNames.add(place.name);
+    const readsClaims = /\$\{claims[.[]/.test(JSON.stringify([config.payload, config.header]));
+    const { grant } = config;
+    if (grant === undefined) {
+      return {
+        ...place,
+        readsClaims,
+        issue: (values, nowMs) => {
+          const signed = signer.sign(values, nowMs);
+          return signed instanceof Promise ? signed.then(issuedBy) : issuedBy(signed);
+        },
+      };
+    }
+    const endpoint = parseTokenEndpoint(grant.tokenEndpoint, grant.insecure);
+    if ('problem' in endpoint) {
+      complainIn(load, section, [...at, 'grant', 'tokenEndpoint'], { message: endpoint.problem });
+      return undefined;
+    }
+    const params = Object.fromEntries(
+      Object.entries(grant.params ?? {}).map(([name, value]) => [name, value.reveal()]),
+    );
+    for (const name of findReservedParams(params)) {
+      complainIn(
+        load,
+        section,
+        [...at, 'grant', 'params', name],
+        { message: 'is set by the grant itself' },
+        'error',
+        'key',
+      );
+    }
+    const { scope, timeout } = grant;
+    const { now, random, env } = state;
+    const source = createGrant(
+      { tokenEndpoint: endpoint, signer, scope, params, timeoutMs: timeout },
+      { now, random, env },
+    );
+    leases.push({ release: () => source.close() });
+    return {
+      ...place,
+      readsClaims,
+      issue: (values) => {
+        const issued = (authorization: Awaited<ReturnType<typeof source.authorize>>) =>
+          authorization.kind === 'failed'
+            ? authorization
+            : {
+                kind: 'issued' as const,
+                token: authorization.accessToken,
+                rejected: () => void source.invalidate(values, authorization.accessToken),
+              };
+        const authorization = source.authorize(values);
+        return authorization instanceof Promise ? authorization.then(issued) : issued(authorization);
+      },
+    };
+  }
+
+  async function compileOneSigner(
+    section: AnySection,
+    at: ConfigPath,
+    config: SignConfig,
+  ): Promise<Signer | undefined> {
+    const { algorithm, secret, privateKey, kid, allowWeakSecret } = config;
+    const secretBytes = secret && (await readBytes(section, [...at, 'secret'], secret));
+    const pem = privateKey && (await readText(section, [...at, 'privateKey'], asSecret(privateKey)));
+    if ((secret !== undefined && secretBytes === undefined) || (privateKey !== undefined && pem === undefined))
+      return undefined;
+    const key = await importSigningKey({ algorithm, secret: secretBytes, privateKey: pem, kid, allowWeakSecret });
+    if (isKeyProblem(key)) {
+      complainIn(load, section, at, { message: key.detail }, 'error', 'key');
+      return undefined;
+    }
+    const slot = [...section.path, ...at].join('.');
+    const signer = compileSigner(
+      {
+        slot,
+        key,
+        publishBeforeMs: config.publishBefore,
+        header: config.header as JsonObject,
+        payload: config.payload as JsonObject,
+        lifetimeMs: config.lifetime,
+      },
+      { keys: state.signingKeys, tokens: state.tokens },
+    );
+    if (!('problems' in signer)) return signer;
+    for (const { path, problem } of signer.problems) {
+      complainIn(load, section, [...at, ...path.split('.')], { message: problem });
+    }
+    return undefined;
+  }
+
+  function readText(section: AnySection, path: ConfigPath, secret: SecretConfig): Promise<string | undefined> {
+    return readSecret(entryOf(section, path, secret), files);
+  }
+
+  async function readBytes(
+    section: AnySection,
+    path: ConfigPath,
+    secret: SecretConfig,
+  ): Promise<Uint8Array | undefined> {
+    const entry = entryOf(section, path, secret);
+    const text = await readSecret(entry, files);
+    return text === undefined ? undefined : decodeEntry(entry, text);
+  }
+
+  function entryOf(section: AnySection, path: ConfigPath, secret: SecretConfig): SecretEntry {
+    return { tenant: section, secret, raw: rawAt(section, path), path, load };
+  }
+
+  async function compileProvisioning(tenant: TenantSection, config: ProvisionConfig) {
+    const at = ['provision'];
+    const url = parseTokenEndpoint(config.url, config.insecure);
+    const subject = compileText(tenant, [...at, 'subject'], config.subject);
+    const headers = Object.entries(config.headers ?? {}).flatMap(([name, text]) => {
+      const template = compileText(tenant, [...at, 'headers', name], text);
+      return template === undefined ? [] : [{ name, template }];
+    });
+    const body = compileJsonTemplate((config.body ?? { tenant: '${tenant}', subject: config.subject }) as JsonObject);
+    const signing = config.sign && (await compileSigning(tenant, [...at, 'sign'], config.sign));
+    if ('problem' in url) {
+      complainIn(load, tenant, [...at, 'url'], { message: url.problem });
+      return undefined;
+    }
+    if ('problems' in body) {
+      for (const { path, problem } of body.problems) {
+        complainIn(load, tenant, [...at, 'body', ...path.split('.')], { message: problem });
+      }
+      return undefined;
+    }
+    if (subject === undefined || (config.sign !== undefined && signing === undefined)) return undefined;
+    const { method, timeout, remember } = config;
+    const endpoint = `${method} ${config.url}`;
+    const { env } = state;
+    return createProvisioning(
+      { endpoint, url, method, timeoutMs: timeout, rememberMs: remember, subject, headers, body, signing },
+      {
+        provisions: state.provisions,
+        call: (request) => call({ ...request, maxBytes: mostAnswerBytes, ca: undefined, env, signal: closing.signal }),
+      },
+    );
+  }
+
+  function compileText(section: AnySection, path: ConfigPath, text: string): Template | undefined {
+    const template = compileTemplate(text, { tenant: 'late' });
+    if (!('problem' in template)) return template;
+    complainIn(load, section, path, { message: template.problem });
+    return undefined;
+  }
+
+  function compileRate(section: AnySection, config: RateConfig): Promise<RateLimit | undefined> {
+    return once(config, async () => {
+      const rate = parseRate(config.limit, config.burst);
+      if (!('problem' in rate)) return createRateLimit(rate);
+      complainIn(load, section, ['upstream', 'rate'], { message: rate.problem });
+      return undefined;
+    });
+  }
+
+  function signingOf(section: AnySection, at: ConfigPath, config: SignConfig | undefined) {
+    return config && once(config, () => compileSigning(section, at, config));
+  }
+
+  return {
+    slots,
+    headerNames,
+    leases,
+    async compile(tenant) {
+      const { config } = tenant;
+      const owner: AnySection = config.upstream === undefined ? globals : tenant;
+      const upstream: UpstreamConfig | undefined = config.upstream ?? globals.config.upstream;
+      const [ofTenant, ofUpstream, rate, provisioning] = await Promise.all([
+        signingOf(tenant, ['sign'], config.sign),
+        signingOf(owner, ['upstream', 'sign'], upstream?.sign),
+        upstream?.rate && compileRate(owner, upstream.rate),
+        config.provision &&
+          once(config.provision, () => compileProvisioning(tenant, config.provision as ProvisionConfig)),
+      ]);
+      const signing = config.sign === undefined ? ofUpstream : ofTenant;
+      if (rate === undefined && provisioning === undefined && signing === undefined) return sendAsIs;
+      return { rate, provisioning, signing };
+    },
+  };
+}
+
+/** Nothing of a provisioning endpoint's answer is used but its status. */
+const mostAnswerBytes = 64 * 1024;
+
+function issuedBy(result: Awaited<ReturnType<Signer['sign']>>) {
+  return result.kind === 'failed' ? result : { kind: 'issued' as const, token: result.token };
+}
+
+function placeOf({ into }: SignConfig): Pick<Signing, 'into' | 'name' | 'scheme'> {
+  if (into.query !== undefined)
+    return { into: { kind: 'query', name: into.query }, name: into.query, scheme: undefined };
+  const name = into.header ?? 'Authorization';
+  const lower = name.toLowerCase();
+  const scheme = into.scheme ?? (lower === 'authorization' ? 'Bearer' : undefined);
+  return { into: { kind: 'header', name: lower, scheme: undefined }, name, scheme };
+}
+
+function asSecret(
+  key:
+    | Secret
+    | { readonly value?: Secret | undefined; readonly env?: string | undefined; readonly file?: string | undefined },
+): SecretConfig {
+  return key instanceof Secret ? { value: key, encoding: 'utf8' } : { ...key, encoding: 'utf8' };
+}
+
+function rawAt({ raw }: AnySection, path: ConfigPath): Plain | undefined {
+  let value: Plain | undefined = raw;
+  for (const part of path) value = isPlainObject(value) ? value[part as string] : undefined;
+  return value;
+}
