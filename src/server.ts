@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { newSendingState } from './config/compile-sending.ts';
 import { diskDeps } from './config/deps.ts';
 import { type LoadedConfig, loadConfig } from './config/load.ts';
 import type { Problem } from './config/problem.ts';
@@ -66,7 +67,9 @@ const restartOnly = ['listen', 'ops'] as const;
 export async function startServer(options: ServerOptions): Promise<StartResult> {
   const { configPath, overrides, writer, log } = options;
   const keySources = createKeySources({ env: options.env, onEvent: (event) => logKeySourceEvent(log, event) });
-  const disk = { ...diskDeps(options.env), keySources };
+  const sending = newSendingState(options.env);
+  const { signingKeys } = sending;
+  const disk = { ...diskDeps(options.env), keySources, sending };
   const reads = recordReads(disk);
   const loadedAtMs = Date.now();
   const first = await loadConfig(configPath, { ...disk, ...reads.begin() });
@@ -108,6 +111,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
       keySources: keySources.statuses,
       droppedLogLines: () => writer.droppedLines,
     },
+    signingKeys,
   );
 
   let frontDoor: FrontDoor;
@@ -141,6 +145,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
   /** Makes a config answer requests; nothing of the one before it changes. */
   function open(config: LoadedConfig): Generation {
     const { policy, settings } = config;
+    signingKeys.adopt(config.signingSlots, Date.now());
     log.level = overrides.logLevel ?? settings.log.level;
     log.format = overrides.logFormat ?? (settings.log.format === 'auto' ? options.autoFormat : settings.log.format);
     const { format } = log;

@@ -5,8 +5,9 @@ import type { JsonObject } from '../gate/token.ts';
 import { isKeyProblem } from '../keys/key-problem.ts';
 import { call } from '../outbound/call.ts';
 import { compileSigner, type Signer } from '../sign/compile-signer.ts';
-import { createGrant, findReservedParams, parseTokenEndpoint } from '../sign/grant.ts';
+import { createGrant, findReservedParams, type Grant, parseTokenEndpoint } from '../sign/grant.ts';
 import { compileJsonTemplate } from '../sign/json-template.ts';
+import { defaultInto, type Into, signingOf } from '../sign/signing.ts';
 import { importSigningKey } from '../sign/signing-key.ts';
 import { createSigningKeys, type SigningKeys, type SigningSlot } from '../sign/signing-keys.ts';
 import { createTokenCache, type TokenCache } from '../sign/token-cache.ts';
@@ -22,7 +23,7 @@ import type { ReferencedFiles } from './referenced-files.ts';
 import { Secret } from './secret.ts';
 import type { GlobalConfig } from './shape/config.ts';
 import type { SecretConfig } from './shape/keys.ts';
-import type { ProvisionConfig, RateConfig, SignConfig } from './shape/sign.ts';
+import type { GrantConfig, ProvisionConfig, RateConfig, SignConfig } from './shape/sign.ts';
 import type { UpstreamConfig } from './shape/upstream.ts';
 
 /** What signing and provisioning keep across configs. */
@@ -90,61 +91,30 @@ export function createSendingCompiler(
     const signer = await compileOneSigner(section, at, config);
     if (signer === undefined) return undefined;
     slots.push(signer);
-    const place = placeOf(config);
-    if (place.into.kind === 'header') headerNames.add(place.name);
-    const readsClaims = /\$\{claims[.[]/.test(JSON.stringify([config.payload, config.header]));
-    const { grant } = config;
-    if (grant === undefined) {
-      return {
-        ...place,
-        readsClaims,
-        issue: (values, nowMs) => {
-          const signed = signer.sign(values, nowMs);
-          return signed instanceof Promise ? signed.then(issuedBy) : issuedBy(signed);
-        },
-      };
-    }
-    const endpoint = parseTokenEndpoint(grant.tokenEndpoint, grant.insecure);
-    if ('problem' in endpoint) {
-      complainIn(load, section, [...at, 'grant', 'tokenEndpoint'], { message: endpoint.problem });
-      return undefined;
-    }
+    const into = intoOf(config);
+    if ('header' in into) headerNames.add(into.header);
+    if (config.grant === undefined) return signingOf(signer, into);
+    const grant = compileGrant(section, [...at, 'grant'], config.grant, signer);
+    return grant && signingOf(signer, into, grant);
+  }
+
+  function compileGrant(section: AnySection, at: ConfigPath, config: GrantConfig, signer: Signer): Grant | undefined {
+    const tokenEndpoint = parseTokenEndpoint(config.tokenEndpoint, config.insecure);
     const params = Object.fromEntries(
-      Object.entries(grant.params ?? {}).map(([name, value]) => [name, value.reveal()]),
+      Object.entries(config.params ?? {}).map(([name, value]) => [name, value.reveal()]),
     );
     for (const name of findReservedParams(params)) {
-      complainIn(
-        load,
-        section,
-        [...at, 'grant', 'params', name],
-        { message: 'is set by the grant itself' },
-        'error',
-        'key',
-      );
+      complainIn(load, section, [...at, 'params', name], { message: 'is set by the grant itself' }, 'error', 'key');
     }
-    const { scope, timeout } = grant;
+    if ('problem' in tokenEndpoint) {
+      complainIn(load, section, [...at, 'tokenEndpoint'], { message: tokenEndpoint.problem });
+      return undefined;
+    }
+    const { scope, timeout } = config;
     const { now, random, env } = state;
-    const source = createGrant(
-      { tokenEndpoint: endpoint, signer, scope, params, timeoutMs: timeout },
-      { now, random, env },
-    );
-    leases.push({ release: () => source.close() });
-    return {
-      ...place,
-      readsClaims,
-      issue: (values) => {
-        const issued = (authorization: Awaited<ReturnType<typeof source.authorize>>) =>
-          authorization.kind === 'failed'
-            ? authorization
-            : {
-                kind: 'issued' as const,
-                token: authorization.accessToken,
-                rejected: () => void source.invalidate(values, authorization.accessToken),
-              };
-        const authorization = source.authorize(values);
-        return authorization instanceof Promise ? authorization.then(issued) : issued(authorization);
-      },
-    };
+    const grant = createGrant({ tokenEndpoint, signer, scope, params, timeoutMs: timeout }, { now, random, env });
+    leases.push({ release: () => grant.close() });
+    return grant;
   }
 
   async function compileOneSigner(
@@ -248,7 +218,7 @@ export function createSendingCompiler(
     });
   }
 
-  function signingOf(section: AnySection, at: ConfigPath, config: SignConfig | undefined) {
+  function signingFor(section: AnySection, at: ConfigPath, config: SignConfig | undefined) {
     return config && once(config, () => compileSigning(section, at, config));
   }
 
@@ -261,8 +231,8 @@ export function createSendingCompiler(
       const owner: AnySection = config.upstream === undefined ? globals : tenant;
       const upstream: UpstreamConfig | undefined = config.upstream ?? globals.config.upstream;
       const [ofTenant, ofUpstream, rate, provisioning] = await Promise.all([
-        signingOf(tenant, ['sign'], config.sign),
-        signingOf(owner, ['upstream', 'sign'], upstream?.sign),
+        signingFor(tenant, ['sign'], config.sign),
+        signingFor(owner, ['upstream', 'sign'], upstream?.sign),
         upstream?.rate && compileRate(owner, upstream.rate),
         config.provision &&
           once(config.provision, () => compileProvisioning(tenant, config.provision as ProvisionConfig)),
@@ -277,17 +247,12 @@ export function createSendingCompiler(
 /** Nothing of a provisioning endpoint's answer is used but its status. */
 const mostAnswerBytes = 64 * 1024;
 
-function issuedBy(result: Awaited<ReturnType<Signer['sign']>>) {
-  return result.kind === 'failed' ? result : { kind: 'issued' as const, token: result.token };
-}
-
-function placeOf({ into }: SignConfig): Pick<Signing, 'into' | 'name' | 'scheme'> {
-  if (into.query !== undefined)
-    return { into: { kind: 'query', name: into.query }, name: into.query, scheme: undefined };
-  const name = into.header ?? 'Authorization';
-  const lower = name.toLowerCase();
-  const scheme = into.scheme ?? (lower === 'authorization' ? 'Bearer' : undefined);
-  return { into: { kind: 'header', name: lower, scheme: undefined }, name, scheme };
+function intoOf({ into }: SignConfig): Into {
+  if (into.query !== undefined) return { query: into.query };
+  if (into.header === undefined)
+    return { ...defaultInto, ...(into.scheme === undefined ? {} : { scheme: into.scheme }) };
+  const isDefault = into.header.toLowerCase() === 'authorization';
+  return { header: into.header, scheme: into.scheme ?? (isDefault ? 'Bearer' : undefined) };
 }
 
 function asSecret(

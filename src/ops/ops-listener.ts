@@ -5,6 +5,8 @@ import type { AddressInfo, Server } from 'node:net';
 export interface OpsAnswer {
   readonly status: number;
   readonly contentType: string;
+  /** Default: no-store. */
+  readonly cacheControl?: string;
   readonly body: string;
 }
 
@@ -67,12 +69,12 @@ export async function createOpsListener(
 }
 
 async function answer(routes: OpsRoutes, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { status, contentType, body, allow } = await findAnswer(routes, request);
+  const { status, contentType, cacheControl = 'no-store', body, allow } = await findAnswer(routes, request);
   // One request a connection: probes come rarely, and an unread request body needs no care.
   response.writeHead(status, {
     'Content-Type': contentType,
     'Content-Length': Buffer.byteLength(body),
-    'Cache-Control': 'no-store',
+    'Cache-Control': cacheControl,
     'X-Content-Type-Options': 'nosniff',
     Connection: 'close',
     ...(allow && { Allow: allow }),

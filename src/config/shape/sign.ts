@@ -44,6 +44,8 @@ const grant = z.strictObject({
   timeout: duration({ minMs: 10 }).prefault('10s').describe('For one answer of the endpoint. Default: 10s.'),
 });
 
+export type GrantConfig = z.output<typeof grant>;
+
 const jsonObject = (description: string) => z.record(z.string(), z.json()).prefault({}).describe(description);
 
 export const sign = z
