@@ -19,12 +19,11 @@ const maxTried = 8;
 /** Indexes one tenant's keys as they are now. Two keys of one kid are both that kid's: the signature tells which. */
 export function indexKeys(keys: readonly VerificationKey[], kidMode: KidMode): KeyIndex {
   const byKid = Map.groupBy(keys, (key) => key.kid);
-  const named = (kid: string) => byKid.get(kid);
 
   function choose(kid: string | undefined, algorithm: string): KeyChoice {
     if (kid === undefined && kidMode === 'required')
       return none('the token names no kid, and this tenant requires one');
-    const ofKid = kid === undefined ? undefined : named(kid);
+    const ofKid = kid === undefined ? undefined : byKid.get(kid);
     if (ofKid !== undefined) {
       const fitting = ofKid.filter((key) => key.algorithms.has(algorithm)).slice(0, maxTried);
       if (fitting.length > 0) return { kind: 'found', keys: fitting, named: true };
