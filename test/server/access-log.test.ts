@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -152,4 +152,14 @@ test('/metrics is well-formed text that counts what happened', async () => {
   expect(findSample(body, 'jwtgate_verdict_cache_entries')).toBe(1);
   expect(findSample(body, 'jwtgate_verify_duration_seconds_count')).toBe(1);
   expect(findSample(body, 'jwtgate_active_requests')).toBe(0);
+});
+
+const promtool = spawnSync('promtool', ['--version']);
+
+test.skipIf(promtool.error !== undefined)('promtool finds no fault with /metrics', async () => {
+  const gate = await runGate(config());
+  await gate.send('/acme/x', { token: tokenOf('acme') });
+  const { body } = await gate.ops('/metrics');
+  const { status, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: body, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 });
