@@ -75,8 +75,9 @@ function parseList(text: string): (string | string[])[] | undefined {
       typeof one === 'string' || (Array.isArray(one) && one.every((name) => typeof name === 'string'));
     return Array.isArray(list) && list.length > 0 && list.every(isName) ? list : undefined;
   } catch {
-    // `["a.b"].c`: a path in the gate's own notation.
-    return undefined;
+    // "[a, b]" in quotes is a list all the same; `["a.b"].c` is a path in the gate's own notation.
+    const names = /^\[([^[\]]*)\]$/.exec(text)?.[1]?.match(/"[^"]*"|'[^']*'|[^,]+/g);
+    return names?.map((name) => name.trim().replace(/^(["'])(.*)\1$/, '$2')).filter((name) => name !== '');
   }
 }
 
