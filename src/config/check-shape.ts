@@ -1,18 +1,22 @@
 import type * as z from 'zod';
 import type { ConfigPath } from './config-path.ts';
 import { didYouMean } from './did-you-mean.ts';
-import { type Finding, type FindingText, findingAt, type Report } from './finding.ts';
+import type { Finding, FindingText, Report } from './finding.ts';
 import { isPlanned, notYetText } from './not-yet.ts';
 import { type Container, findSpan, isContainer, type Places, type PlainObject } from './places.ts';
 import { config } from './shape/config.ts';
 import { flattenIssues, issueText, nearestValue } from './shape/issue-text.ts';
-import { keysAt } from './shape/walk.ts';
+import { isKeyShowable, keysAt } from './shape/walk.ts';
 
 type Fields = Readonly<Record<string, z.ZodType>>;
 type Output<F extends Fields> = { [K in keyof F]: z.output<F[K]> };
 
-/** Checks objects key by key against their schemas. Undefined, with problems, where something does not fit. */
-export type ShapeCheck = <F extends Fields>(value: PlainObject, fields: F, path: ConfigPath) => Output<F> | undefined;
+export interface ShapeCheck {
+  /** Checks an object key by key against its schemas. Undefined, with problems, where something does not fit. */
+  whole<F extends Fields>(value: PlainObject, fields: F, path: ConfigPath): Output<F> | undefined;
+  /** The same for a template: what is missing in it, its tenants may add. */
+  partial(value: PlainObject, fields: Fields, path: ConfigPath): void;
+}
 
 /**
  * Values that several objects share, by templates, are checked once and their outcome shared too: 100,000 tenants with
@@ -47,12 +51,16 @@ export function createShapeCheck(places: Places, report: Report): ShapeCheck {
   ): { output: unknown } | undefined => {
     const result = schema.safeParse(owner[key], { error: issueText });
     if (result.success) return { output: result.data };
-    flattenIssues(result.error.issues)
+    reportAll(flattenIssues(result.error.issues), owner, key, path);
+    return undefined;
+  };
+
+  const reportAll = (issues: readonly z.core.$ZodIssue[], owner: PlainObject, key: string, path: ConfigPath): void => {
+    issues
       .flatMap((issue) => describeIssue(issue, owner, [key, ...(issue.path as ConfigPath)], path.slice(0, -1)))
       // A value that an earlier step could not read or fill is no news.
       .filter(({ span }) => span === undefined || !report.hasErrorAt(span))
       .forEach(report.add);
-    return undefined;
   };
 
   /** `inner` leads from `owner` to the place, `outer` from the config's root to `owner`. */
@@ -63,9 +71,7 @@ export function createShapeCheck(places: Places, report: Report): ShapeCheck {
     outer: ConfigPath,
   ): Finding[] => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.flatMap((key) => {
-        return find(owner, [...inner, key], outer, 'key', unknownKeyText([...outer, ...inner, key]));
-      });
+      return issue.keys.flatMap((key) => unknownKey(owner, inner, outer, key));
     }
     if (issue.code === 'invalid_key') {
       return find(owner, inner, outer, 'key', { message: issue.issues[0]?.message ?? issue.message });
@@ -83,7 +89,15 @@ export function createShapeCheck(places: Places, report: Report): ShapeCheck {
     text: FindingText,
   ): Finding[] => {
     const span = findSpan(places, owner, inner, on);
-    return span === undefined ? [] : [findingAt(span, [...outer, ...inner], text)];
+    return [{ severity: 'error', span, file: span?.source.file ?? '', path: [...outer, ...inner], ...text }];
+  };
+
+  const unknownKey = (owner: PlainObject, inner: ConfigPath, outer: ConfigPath, key: string): Finding[] => {
+    const path = [...outer, ...inner];
+    const found = find(owner, [...inner, key], outer, 'key', unknownKeyText([...path, key]));
+    // What stands where a key should may be the secret itself: `secret: {hunter2}`.
+    if (isKeyShowable(config, path, key)) return found;
+    return found.map((finding) => ({ ...finding, path: [...path, '…'] }));
   };
 
   const defaultsOf = (fields: Fields): Readonly<Record<string, unknown>> => {
@@ -95,23 +109,51 @@ export function createShapeCheck(places: Places, report: Report): ShapeCheck {
     return values;
   };
 
-  return <F extends Fields>(value: PlainObject, fields: F, path: ConfigPath): Output<F> | undefined => {
-    const output: Record<string, unknown> = { ...defaultsOf(fields) };
-    let sound = true;
+  /** Calls `each` with the keys that have a schema; says what others are. */
+  const known = (
+    value: PlainObject,
+    fields: Fields,
+    path: ConfigPath,
+    each: (key: string, schema: z.ZodType) => void,
+  ): boolean => {
+    let allKnown = true;
     for (const key of Object.keys(value)) {
       const schema = Object.hasOwn(fields, key) ? fields[key] : undefined;
-      const keyPath = [...path, key];
-      if (schema === undefined) {
-        find(value, [key], path, 'key', unknownKeyText(keyPath)).forEach(report.add);
-        sound = false;
-        continue;
+      if (schema !== undefined) each(key, schema);
+      else {
+        unknownKey(value, [], path, key).forEach(report.add);
+        allKnown = false;
       }
-      const result = checkValue(schema, value, key, keyPath);
-      if (result === undefined) sound = false;
-      else output[key] = result.output;
     }
-    return sound ? (output as Output<F>) : undefined;
+    return allKnown;
   };
+
+  return {
+    whole<F extends Fields>(value: PlainObject, fields: F, path: ConfigPath): Output<F> | undefined {
+      const output: Record<string, unknown> = { ...defaultsOf(fields) };
+      let sound = true;
+      const allKnown = known(value, fields, path, (key, schema) => {
+        const result = checkValue(schema, value, key, [...path, key]);
+        if (result === undefined) sound = false;
+        else output[key] = result.output;
+      });
+      return sound && allKnown ? (output as Output<F>) : undefined;
+    },
+    partial(value, fields, path) {
+      known(value, fields, path, (key, schema) => {
+        const result = schema.safeParse(value[key], { error: issueText });
+        const issues = flattenIssues(result.error?.issues ?? []).filter(
+          (issue) => !isIncomplete(issue, valueAt(value, [key, ...(issue.path as ConfigPath)])),
+        );
+        reportAll(issues, value, key, [...path, key]);
+      });
+    },
+  };
+}
+
+/** Something is missing: a member, or one of several of which an object must have one. */
+function isIncomplete(issue: z.core.$ZodIssue, value: unknown): boolean {
+  return value === undefined || (issue.code === 'custom' && isContainer(value));
 }
 
 function unknownKeyText(path: ConfigPath): FindingText {

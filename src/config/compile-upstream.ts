@@ -81,7 +81,9 @@ async function compileTls(
   if (cert !== undefined && key !== undefined) {
     checkKeyPair(section, ['upstream', 'tls', 'cert'], { cert, key }, load);
   }
-  return { ca, cert, key, serverName: tls?.serverName, insecure: tls?.insecure ?? false };
+  const compiled = { ca, cert, key, serverName: tls?.serverName, insecure: tls?.insecure ?? false };
+  // Read by name, and by nothing that prints, copies or serialises a policy.
+  return Object.defineProperty(compiled, 'key', { enumerable: false });
 }
 
 function checkTlsUse(section: Section<unknown>, { url, tls }: UpstreamConfig, load: Load): void {
@@ -109,5 +111,6 @@ function poolKey({ scheme, host, port, socketPath, maxConnections, tls }: PoolFi
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const where = socketPath === undefined ? `${scheme}://${authority}` : `unix:${socketPath}`;
   const plain = `${where} ${maxConnections}`;
-  return tls === undefined ? plain : `${plain} ${hash('sha256', JSON.stringify(tls), 'base64url')}`;
+  if (tls === undefined) return plain;
+  return `${plain} ${hash('sha256', JSON.stringify([tls, tls.key ?? null]), 'base64url')}`;
 }

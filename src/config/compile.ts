@@ -101,6 +101,10 @@ function checkTogether(
   load: Load,
 ): void {
   const { globals, globalsFit, declaredTenants } = model;
+  // Whatever was left out has its error already; if ever one should not, nothing is served with a part missing.
+  if (!globalsFit || model.tenants.length !== declaredTenants) {
+    if (!load.report.hasErrors()) load.report.add(findingInFile(main, { message: 'could not be checked as a whole' }));
+  }
   if (globalsFit) checkGlobals(globals, load);
   if (declaredTenants === 0) {
     const hint = 'e.g. tenants: {acme: {secret: {env: ACME_SECRET}}}';

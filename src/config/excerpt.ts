@@ -1,7 +1,7 @@
 import type { ConfigPath } from './config-path.ts';
 import { type Container, isContainer, type Places, type PlainObject } from './places.ts';
 import { config } from './shape/config.ts';
-import { isShowable, keyIsHarmless } from './shape/walk.ts';
+import { isHarmlessKey, isKeyShowable, isKnownKey, isShowable } from './shape/walk.ts';
 import { lineAround, type Source, type Span } from './source.ts';
 
 /** One source line as it may be shown, and the part of it that is meant, in columns from 0. */
@@ -49,10 +49,10 @@ function parsedParts(line: Stretch, root: Container, places: Places): Part[] {
   };
   const visit = (container: Container, path: ConfigPath) => {
     for (const [key, place] of places.within(container, line)) {
-      if (typeof key === 'string') cover(place.key, true);
+      if (typeof key === 'string') cover(place.key, isKeyShowable(config, path, key));
       const value = (container as PlainObject)[key];
       if (isContainer(value)) visit(value, [...path, key]);
-      else cover(place.value, isShowable(config, [...path, key]));
+      else cover(place.value, isShowable(config, [...path, key], value));
     }
   };
   visit(root, []);
@@ -61,14 +61,15 @@ function parsedParts(line: Stretch, root: Container, places: Places): Part[] {
 
 const keyInText = /(?:^|[\s{,[-])["']?([A-Za-z_][\w-]*)["']?\s*:(?=\s|$)/g;
 
-/** Of text that could not be parsed: all of it where each key on the line is known and harmless, else nothing but keys. */
+/** Of text that could not be parsed: all of it where each key on the line is known and harmless, else known keys alone. */
 function unparsedParts(text: string): Part[] {
   const keys = [...text.matchAll(keyInText)];
   const comment = text.search(/(?:^|\s)#/);
   const end = comment === -1 ? text.length : comment;
-  if (keys.length > 0 && keys.every(([, key]) => keyIsHarmless(config, key as string)))
+  if (keys.length > 0 && keys.every(([, key]) => isHarmlessKey(config, key as string)))
     return [{ start: 0, end, shown: true }];
-  return keys.map((match) => {
+  const known = keys.filter(([, key]) => isKnownKey(config, key as string));
+  return known.map((match) => {
     const start = match.index + match[0].indexOf(match[1] as string);
     return { start, end: start + (match[1] as string).length, shown: true };
   });
@@ -106,5 +107,5 @@ function printable(character: string): string {
 
 /** `http://user:password@host`: the same length, so that the caret stays where it is. */
 function withoutUserInfo(text: string): string {
-  return text.replace(/(?<=:\/\/)[^\s/@]*(?=@)/g, (userInfo) => '*'.repeat(Math.max(userInfo.length, 3)));
+  return text.replace(/(?<=:\/\/).*(?=@)/g, (userInfo) => '*'.repeat(Math.max(userInfo.length, 3)));
 }

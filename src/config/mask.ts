@@ -17,12 +17,12 @@ export function maskConfig({ globals, tenants }: Model): PlainObject {
 }
 
 function mask(value: Plain, path: ConfigPath): Plain {
-  if (!isContainer(value)) return isShowable(config, path) ? withoutUserInfo(value) : redacted;
+  if (!isContainer(value)) return isShowable(config, path, value) ? withoutUserInfo(value) : redacted;
   if (Array.isArray(value)) return value.map((item, index) => mask(item, [...path, index]));
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, mask(member, [...path, key])]));
 }
 
 /** No URL of ours may hold a password, but a value from the environment can be anything. */
 function withoutUserInfo(value: Exclude<Plain, Plain[] | PlainObject>): Plain {
-  return typeof value === 'string' ? value.replace(/(?<=:\/\/)[^\s/@]*(?=@)/g, redacted) : value;
+  return typeof value === 'string' ? value.replace(/(?<=:\/\/).*(?=@)/g, redacted) : value;
 }

@@ -81,7 +81,12 @@ export async function readModel(main: string, load: Load): Promise<ReadConfig> {
   const check = createShapeCheck(load.places, load.report);
   const globals = shapeGlobals(gathered.globals, first.value, check, load);
   const model: Model = {
-    globals: globals ?? { config: check({}, globalFields, []) as GlobalConfig, raw: {}, path: [], root: first.value },
+    globals: globals ?? {
+      config: check.whole({}, globalFields, []) as GlobalConfig,
+      raw: {},
+      path: [],
+      root: first.value,
+    },
     globalsFit: globals !== undefined,
     tenants: shapeTenants(gathered, check, load),
     declaredTenants: gathered.tenants.size,
@@ -96,27 +101,30 @@ function shapeGlobals(
   load: Load,
 ): Section<GlobalConfig> | undefined {
   const filled = fillSection({ raw, path: [], root }, undefined, load);
-  const config = check(filled, globalFields, []);
+  const config = check.whole(filled, globalFields, []);
   return config && { config, raw: filled, path: [], root };
 }
 
 function shapeTenants(gathered: Gathered, check: ShapeCheck, load: Load): TenantSection[] {
   const resolve = createTemplateResolver(gathered.templates, load.places, load.report);
   const withErrors = createErrorsMerge(gathered.globals, load.places);
-  const shapeOne = (named: Named, section: 'tenants' | 'templates'): Section<TenantConfig> | undefined => {
+  const prepare = (named: Named, section: 'tenants' | 'templates') => {
     const path = [section, named.id];
     const resolved = resolve(named, section);
     // Where the template is missing, what the tenant says itself is judged all the same.
     const merged = withErrors(resolved ?? named.value);
     const raw = fillSection({ raw: merged, path, root: named.root }, named.id, load);
-    const config = check(raw, tenantFields, path);
-    return config && resolved && { config, raw, path, root: named.root };
+    return { raw, path, root: named.root, isWhole: resolved !== undefined };
   };
-  for (const template of gathered.templates.values()) shapeOne(template, 'templates');
+  for (const template of gathered.templates.values()) {
+    const { raw, path } = prepare(template, 'templates');
+    check.partial(raw, tenantFields, path);
+  }
   const tenants: TenantSection[] = [];
   for (const tenant of gathered.tenants.values()) {
-    const section = shapeOne(tenant, 'tenants');
-    if (section !== undefined) tenants.push({ id: tenant.id, ...section });
+    const { raw, path, root, isWhole } = prepare(tenant, 'tenants');
+    const config = check.whole(raw, tenantFields, path);
+    if (config !== undefined && isWhole) tenants.push({ id: tenant.id, config, raw, path, root });
   }
   return tenants;
 }

@@ -22,7 +22,7 @@ const mostAliasedValues = 10_000;
 
 export interface ParsedText {
   readonly source: Source;
-  /** Undefined where the text is empty, or too broken to say anything about its content. */
+  /** Undefined where the text is too broken to say anything about its content. */
   readonly value: Plain | undefined;
 }
 
@@ -30,7 +30,9 @@ export interface ParsedText {
 export function parseYaml(file: string, text: string, places: Places, report: Report): ParsedText {
   const source: Source = { file, text, lines: new LineCounter() };
   const document = readDocument(source, report);
-  if (document === undefined || document.contents === null) return { source, value: undefined };
+  if (document === undefined) return { source, value: undefined };
+  // Nothing but comments: a file of tenants from which all were taken out.
+  if (document.contents === null) return { source, value: {} };
   return { source, value: convert(document, source, places, report) };
 }
 

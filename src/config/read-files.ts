@@ -24,7 +24,9 @@ const wildcard = /[*?[{]/;
 export async function readFiles(main: string, deps: ConfigDeps, places: Places, report: Report): Promise<ConfigFile[]> {
   const files: ConfigFile[] = [];
   const known = new Set([paths.normalize(main)]);
-  let wave: Wanted[] = [{ file: main, ancestors: [], report: (text) => report.add(findingInFile(main, text)) }];
+  let wave: Wanted[] = [
+    { file: main, shownAs: '', ancestors: [], report: (text) => report.add(findingInFile(main, text)) },
+  ];
   while (wave.length > 0) {
     const next: Wanted[] = [];
     for (let start = 0; start < wave.length; start += readAhead) {
@@ -52,6 +54,8 @@ interface Wanted {
   readonly file: string;
   /** The files through whose `include` this one came, outermost first. */
   readonly ancestors: readonly string[];
+  /** How a problem at that place names it. */
+  readonly shownAs: string;
   /** Reports at the place that asked for the file. */
   readonly report: (text: FindingText) => void;
 }
@@ -64,19 +68,16 @@ function parseFile(
   report: Report,
 ): ConfigFile | undefined {
   if ('fault' in content) {
-    wanted.report(faultText(wanted.file, content));
+    wanted.report(faultText(wanted.shownAs, content));
     return undefined;
   }
   const text = decodeUtf8(content.bytes);
   if (text === undefined) {
-    wanted.report({ message: `${wanted.file} is not UTF-8 text` });
+    wanted.report({ message: `${wanted.shownAs} is not UTF-8 text`.trimStart() });
     return undefined;
   }
   const { source, value } = parseYaml(wanted.file, text, places, report);
-  if (value === undefined) {
-    if (text.trim() === '') report.add(findingAt({ source, start: 0, end: 0 }, [], { message: 'the file is empty' }));
-    return undefined;
-  }
+  if (value === undefined) return undefined;
   if (!isPlainObject(value)) {
     const hint = 'begin with a key, e.g. "tenants:"';
     report.add(findingAt({ source, start: 0, end: 0 }, [], { message: 'must hold an object', hint }));
@@ -126,7 +127,7 @@ async function findIncluded(
       } else if (!known.has(file)) {
         // By a second pattern the same file adds nothing.
         known.add(file);
-        found.push({ file, ancestors, report: (text) => complain(path, text) });
+        found.push({ file, shownAs: file, ancestors, report: (text) => complain(path, text) });
       }
     }
   }
@@ -153,7 +154,7 @@ const faultTexts: Readonly<Record<FileFault['fault'], string>> = {
 
 /** What to say of a file that could not be read. */
 export function faultText(file: string, { fault }: FileFault): FindingText {
-  return { message: `${file} ${faultTexts[fault]}` };
+  return { message: `${file} ${faultTexts[fault]}`.trimStart() };
 }
 
 /** Undefined for bytes that are not UTF-8: a replacement character in a secret or a name would go unseen. */

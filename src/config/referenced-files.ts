@@ -5,6 +5,8 @@ import type { FileContent, FileFault } from './deps.ts';
 import { complainIn, type Load, type Section } from './model.ts';
 import { findSpan } from './places.ts';
 import { decodeUtf8, faultText } from './read-files.ts';
+import { config } from './shape/config.ts';
+import { isShowable } from './shape/walk.ts';
 
 /** The files that a config's values name: secrets, keys, certificates. Each is read once a load. */
 export interface ReferencedFiles {
@@ -36,7 +38,7 @@ export function createReferencedFiles(load: Load): ReferencedFiles {
     const path = paths.isAbsolute(file) ? file : paths.join(paths.dirname(stands), file);
     const content = await readOnce(path);
     if ('fault' in content) {
-      complainIn(load, section, at, faultText(path, content));
+      complainIn(load, section, at, faultText(isPath(section, at, file) ? path : 'the file', content));
       return undefined;
     }
     let digest = digests.get(path);
@@ -57,7 +59,7 @@ export function createReferencedFiles(load: Load): ReferencedFiles {
       const text = content && decodeUtf8(content.bytes);
       if (content !== undefined && text === undefined) {
         complainIn(load, section, at, {
-          message: `${file} is not UTF-8 text`,
+          message: 'the file is not UTF-8 text',
           hint: 'keys are read in PEM or JSON form',
         });
       }
@@ -66,4 +68,9 @@ export function createReferencedFiles(load: Load): ReferencedFiles {
     digestsOf: (section) => bySection.get(section) ?? [],
     digests: () => [...digests].map(([path, digest]) => `${path} ${digest}`).toSorted(),
   };
+}
+
+/** Is it fit to be named? PEM text with a slip in its first line is taken for a path as well. */
+function isPath(section: Section<unknown>, at: ConfigPath, file: string): boolean {
+  return !/[\n\r]/.test(file) && isShowable(config, [...section.path, ...at], file);
 }

@@ -1,5 +1,5 @@
 import { didYouMean } from './did-you-mean.ts';
-import { type FindingText, findingAt, type Report } from './finding.ts';
+import type { FindingText, Report } from './finding.ts';
 import { findSpan, isPlainObject, type Places, type PlainObject } from './places.ts';
 
 /** A tenant or template as written, and the object (`tenants` or `templates` of some file) it stands in. */
@@ -47,7 +47,7 @@ export function createTemplateResolver(
     const fault = (text: FindingText): undefined => {
       const path = [section, id, 'template'];
       const span = findSpan(places, root, path, 'value');
-      if (span !== undefined) report.add(findingAt(span, path, text));
+      report.add({ severity: 'error', span, file: span?.source.file ?? '', path, ...text });
       return undefined;
     };
     if (typeof name !== 'string') return fault({ message: 'must be the name of one template' });

@@ -159,9 +159,9 @@ const jwksObject = z
       .describe('Path of a file that holds a JWK set, relative to the config file; read again on reload.'),
     keys: z
       .array(
-        markSensitive(z.looseObject({ kty: z.string({ error: 'must be a JWK: an object with kty' }) })).transform(
-          (jwk) => new Secret<object>(jwk),
-        ),
+        markSensitive(
+          z.looseObject({ kty: z.string({ error: 'must be a JWK: an object with kty' }).describe('JWK member.') }),
+        ).transform((jwk) => new Secret<object>(jwk)),
       )
       .optional()
       .describe('An inline JWK set (RFC 7517 section 5).'),

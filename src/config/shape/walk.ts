@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { ConfigPath } from '../config-path.ts';
+import { findNearest } from '../did-you-mean.ts';
 import { isSensitive } from './sensitive.ts';
 
 /*
@@ -69,29 +70,59 @@ export function keysAt(root: Schema, path: ConfigPath): string[] {
 }
 
 /**
- * May the scalar at `path` be shown? Only where the schema knows the place and does not call it a secret: behind a
- * mistyped key anything may stand.
+ * May the scalar at `path` be shown? Only where the schema wants a scalar there and does not call it a secret: behind a
+ * mistyped key, or in the place of an object, anything may stand. Of a list of words only what is one, or nearly.
  */
-export function isShowable(root: Schema, path: ConfigPath): boolean {
-  const schemas = schemasAt(root, path).flatMap(coresOf);
-  return schemas.length > 0 && !schemas.some(isSensitive);
+export function isShowable(root: Schema, path: ConfigPath, value: unknown): boolean {
+  const cores = schemasAt(root, path).flatMap(coresOf);
+  if (cores.some(isSensitive)) return false;
+  const scalars = cores.map((core) => (core as z.core.$ZodTypes)._zod.def).filter(({ type }) => !containers.has(type));
+  const words = scalars.flatMap((definition) => (definition.type === 'enum' ? Object.values(definition.entries) : []));
+  if (scalars.length === 0 || words.length === 0 || scalars.some(({ type }) => type !== 'enum'))
+    return scalars.length > 0;
+  return findNearest(String(value), words.map(String)) !== undefined;
+}
+
+const containers: ReadonlySet<string> = new Set(['object', 'record', 'array', 'never']);
+
+/**
+ * May this key of the object at `path` be shown? One that the schema knows, or nearly; a name that is the user's to
+ * choose; and elsewhere plain words, as long as no secret could have slipped into the place of a key (`secret: {hunter2}`).
+ */
+export function isKeyShowable(root: Schema, path: ConfigPath, key: string): boolean {
+  const known = keysAt(root, path);
+  if (known.includes(key) || findNearest(key, known) !== undefined) return true;
+  const cores = schemasAt(root, path).flatMap(coresOf);
+  if (cores.length === 0 || cores.some(isSensitive)) return false;
+  return cores.some((core) => (core as z.core.$ZodTypes)._zod.def.type === 'record') || /^[A-Za-z]{1,24}$/.test(key);
 }
 
 /** Is a key of this name, wherever it stands, known and without secrets? For text that could not be parsed. */
-export function keyIsHarmless(root: Schema, name: string): boolean {
-  let names = harmlessKeys.get(root);
-  if (names === undefined) {
-    const [known, secret] = [new Set<string>(), new Set<string>()];
-    collectKeys(root, { known, secret, holdsSecret: new Map() });
-    names = known.difference(secret);
-    harmlessKeys.set(root, names);
-  }
-  return names.has(name);
+export function isHarmlessKey(root: Schema, name: string): boolean {
+  const { known, secret } = keyNames(root);
+  return known.has(name) && !secret.has(name);
 }
 
-const harmlessKeys = new WeakMap<Schema, ReadonlySet<string>>();
+/** Does the schema have a key of this name anywhere? */
+export function isKnownKey(root: Schema, name: string): boolean {
+  const { known, secret } = keyNames(root);
+  return known.has(name) || secret.has(name);
+}
+
+function keyNames(root: Schema): KeyCollection {
+  let names = collected.get(root);
+  if (names === undefined) {
+    names = { known: new Set(), secret: new Set(), holdsSecret: new Map() };
+    collectKeys(root, names);
+    collected.set(root, names);
+  }
+  return names;
+}
+
+const collected = new WeakMap<Schema, KeyCollection>();
 
 interface KeyCollection {
+  /** Keys that somewhere lead to no secret. */
   readonly known: Set<string>;
   /** Keys that anywhere lead to a secret, however deep. */
   readonly secret: Set<string>;

@@ -1,0 +1,80 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { isPlanned } from '../../src/config/not-yet.ts';
+import { configSchema, configSchemaText } from '../../src/config/schema.ts';
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** Every named property of a schema, with the path to it. */
+function* properties(schema: unknown, path: string): Generator<[string, Schema]> {
+  if (typeof schema !== 'object' || schema === null) return;
+  for (const [key, member] of Object.entries(schema)) {
+    if (key !== 'properties') {
+      yield* properties(member, path);
+      continue;
+    }
+    for (const [name, property] of Object.entries(member as Record<string, Schema>)) {
+      yield [`${path}.${name}`, property];
+      yield* properties(property, `${path}.${name}`);
+    }
+  }
+}
+
+const all = [...properties(configSchema(), '')];
+
+test('config.schema.json is what the code says', () => {
+  if (process.env.UPDATE_CASES === '1') writeFileSync('config.schema.json', configSchemaText());
+  expect(readFileSync('config.schema.json', 'utf8')).toBe(configSchemaText());
+});
+
+test('it is draft-07, which is what editors understand', () => {
+  expect(configSchema().$schema).toBe('http://json-schema.org/draft-07/schema#');
+});
+
+test('every key is described', () => {
+  expect(all.length).toBeGreaterThan(100);
+  expect(all.filter(([, { description }]) => typeof description !== 'string').map(([path]) => path)).toEqual([]);
+});
+
+test('every object but a JWK is closed, so that an editor marks a mistyped key', () => {
+  const open = JSON.stringify(configSchema()).match(/"additionalProperties":\{\}/g) ?? [];
+  expect(open).toHaveLength(1);
+});
+
+/** Every schema below one, but those of keys, where no placeholder is filled. */
+function* schemas(schema: unknown): Generator<Schema> {
+  if (typeof schema !== 'object' || schema === null) return;
+  yield schema as Schema;
+  for (const [key, member] of Object.entries(schema)) if (key !== 'propertyNames') yield* schemas(member);
+}
+
+test('a placeholder may stand wherever text is bound to a form', () => {
+  const bound = [...schemas(configSchema())].filter(({ pattern }) => typeof pattern === 'string');
+  expect(bound.length).toBeGreaterThan(20);
+  expect(bound.filter(({ pattern }) => !new RegExp(pattern as string).test('${PORT}'))).toEqual([]);
+  const listed = [...schemas(configSchema())].filter(({ enum: values }) => Array.isArray(values));
+  const withPlaceholder = [...schemas(configSchema())].filter(
+    ({ anyOf }) => Array.isArray(anyOf) && anyOf.some((one) => 'enum' in one) && anyOf.some((one) => 'pattern' in one),
+  );
+  expect(withPlaceholder).toHaveLength(listed.length);
+});
+
+test('no key of a later version is in it', () => {
+  const top = Object.keys((configSchema().properties ?? {}) as object);
+  const { tenant } = configSchema().definitions as Record<string, { properties: object }>;
+  const ofTenant = Object.keys(tenant?.properties ?? {});
+  expect(top.filter((key) => isPlanned([key]))).toEqual([]);
+  expect(ofTenant.filter((key) => isPlanned(['tenants', 'acme', key]))).toEqual([]);
+});
+
+test('defaults are given as a config would write them', () => {
+  const defaults = Object.fromEntries(
+    all.flatMap(([path, { default: value }]) => (value === undefined ? [] : [[path, value]])),
+  );
+  expect(defaults).toMatchObject({
+    '.listen': '0.0.0.0:8080',
+    '.limits.headerBytes': '16KiB',
+    '.timeouts.drain': '25s',
+    '.verdictCache.entries': 10_000,
+  });
+});
