@@ -8,17 +8,18 @@ export function runtimeEnvironment(root, env) {
   const { major, version, packages } = pinned(root);
   const bin = join(root, 'node_modules', '.bin');
   const local = join(bin, process.platform === 'win32' ? 'node.cmd' : 'node');
-  const localVersion = versionOf(local);
+  const pinnedNode = isThere(local) ? tryNode(local) : { why: 'it is not installed' };
   // A glibc binary on musl: npm links it all the same, and it would hide a system Node that works.
-  if (localVersion === undefined && isThere(local)) unlinkSync(local);
+  if (pinnedNode.version === undefined && isThere(local)) unlinkSync(local);
 
   const path = [bin, withoutLocalBin(root, env.PATH)].join(delimiter);
-  const found = localVersion ?? versionOf('node', { ...env, PATH: path });
+  const found = pinnedNode.version ?? tryNode('node', { ...env, PATH: path }).version;
   if (found !== undefined && majorOf(found) === major) return { env: { ...env, PATH: path } };
   return {
     problem:
-      `Node ${major} is needed. The pinned one (${version}, from npm: ${packages.join(', ')}) does not run on this ` +
-      `${process.platform}-${process.arch} machine, and the node on PATH is ${found ?? 'missing'}: put a Node ${major} there.`,
+      `Node ${major} is needed. The pinned one (${version}, from npm: ${packages.join(', ')}) can't be used on this ` +
+      `${process.platform}-${process.arch} machine (${pinnedNode.why ?? `it is ${found}`}), and the node on PATH is ` +
+      `${found ?? 'missing'}: put a Node ${major} there.`,
   };
 }
 
@@ -42,9 +43,11 @@ function majorOf(version) {
   return Number(version.replace(/^v/, '').split('.')[0]);
 }
 
-function versionOf(command, env = process.env) {
-  const { status, stdout } = spawnSync(command, ['--version'], { env, encoding: 'utf8' });
-  return status === 0 ? stdout.trim() : undefined;
+/** The version that it prints, or why it printed none. */
+function tryNode(command, env = process.env) {
+  const { status, stdout, stderr, error } = spawnSync(command, ['--version'], { env, encoding: 'utf8' });
+  if (status === 0) return { version: stdout.trim() };
+  return { why: error ? `it does not start: ${error.code}; is this musl?` : stderr.trim().split('\n')[0] };
 }
 
 function isThere(path) {

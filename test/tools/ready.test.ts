@@ -111,6 +111,17 @@ describe('the runtime', () => {
     expect(result.stderr).toContain(`Node ${major} is needed`);
     expect(result.stderr).toContain('the node on PATH is v20.0.0');
   });
+
+  test('says what the pinned one lacks', async () => {
+    markInstalled();
+    mkdirSync(join(project, 'node_modules/.bin'));
+    const complaint = 'error while loading shared libraries: libatomic.so.1';
+    writeFileSync(join(project, 'node_modules/.bin/node'), `#!/bin/sh\necho '${complaint}' >&2; exit 127\n`, {
+      mode: 0o755,
+    });
+    putOnPath('node', '#!/bin/sh\necho v20.0.0\n');
+    expect((await ready('node', '-p', '1')).stderr).toContain(complaint);
+  });
 });
 
 const installing = `
