@@ -1,0 +1,72 @@
+import { globSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { ConfigDeps } from '../src/config/deps.ts';
+import { formatProblems } from '../src/config/format-problems.ts';
+import { loadConfig } from '../src/config/load.ts';
+import { isPlanned, notYetText } from '../src/config/not-yet.ts';
+
+// What people copy from a page has to work.
+const root = resolve(import.meta.dirname, '..');
+const pages = ['*.md', 'docs/**/*.md'].flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
+const read = (page: string) => readFileSync(resolve(root, page), 'utf8');
+
+const configs = pages.flatMap((page) =>
+  [...read(page).matchAll(/^( *)```yaml\n([\s\S]*?)^\1```$/gm)]
+    .map(([, indent = '', text = '']) => text.replaceAll(new RegExp(`^${indent}`, 'gm'), ''))
+    .filter((text) => /^(tenants|upstream):/m.test(text))
+    .map((text, index) => ({ page, index: index + 1, text })),
+);
+
+describe('configs that the pages show', () => {
+  test('the README has one, of twenty lines or so', () => {
+    const [config] = configs.filter(({ page }) => page === 'README.md');
+    expect(config?.text.trim().split('\n').length).toBeLessThan(25);
+  });
+
+  test.for(configs)('$page, config $index loads', async ({ text }, { skip }) => {
+    const loaded = await loadConfig('/etc/jwtgate/config.yaml', depsWith(completed(text)));
+    if (loaded.ok) return loaded.release();
+    skip(
+      loaded.problems.some((problem) => problem.message.includes(notYetText)),
+      `it ${notYetText}`,
+    );
+    expect(formatProblems(loaded.problems, { color: false })).toBe('');
+  });
+});
+
+describe('the README', () => {
+  test('says "not yet" only of keys that are refused as such', () => {
+    const [, missing = ''] = read('README.md').split('### Not yet');
+    const keys = [...(missing.split('\n## ')[0] as string).matchAll(/`([a-zA-Z.]+)`/g)].map(([, key]) => key as string);
+    const places = (key: string) => [[], ['tenants', 'any'], ['upstream']].map((at) => [...at, ...key.split('.')]);
+    expect(keys.length).toBeGreaterThan(0);
+    expect(keys.filter((key) => !places(key).some(isPlanned))).toEqual([]);
+  });
+
+  test('links to pages that are there', () => {
+    const links = [...read('README.md').matchAll(/\]\(([^)#:]+)\)/g)].map(([, link]) => link as string);
+    expect(links.filter((link) => globSync(link, { cwd: root }).length === 0)).toEqual([]);
+  });
+});
+
+/** Pages show parts, too: what every config must have is added where a page left it out. */
+function completed(text: string): string {
+  const upstream = /^upstream:/m.test(text) ? '' : 'upstream: http://127.0.0.1:3000\n';
+  const tenants = /^tenants:/m.test(text) ? '' : 'tenants: {any: {secret: {file: /run/secrets/any}}}\n';
+  return `${text}\n${upstream}${tenants}`;
+}
+
+/** The page's text as the main file; every other file that it names is there and holds a long secret. */
+function depsWith(text: string): ConfigDeps {
+  const main = { bytes: Buffer.from(text), mode: 0o600 };
+  const secret = {
+    bytes: Buffer.from('a secret of more than sixty-four bytes, so that it serves HS512, too'),
+    mode: 0o600,
+  };
+  return {
+    env: {},
+    readFile: async (path) => (path.endsWith('/config.yaml') ? main : secret),
+    glob: async () => [],
+  };
+}
