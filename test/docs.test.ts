@@ -5,6 +5,7 @@ import type { ConfigDeps } from '../src/config/deps.ts';
 import { formatProblems } from '../src/config/format-problems.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { isPlanned, notYetText } from '../src/config/not-yet.ts';
+import { newRsaKey } from './support/tokens.ts';
 
 // What people copy from a page has to work.
 const root = resolve(import.meta.dirname, '..');
@@ -57,16 +58,17 @@ function completed(text: string): string {
   return `${text}\n${upstream}${tenants}`;
 }
 
-/** The page's text as the main file; every other file that it names is there and holds a long secret. */
+/** The page's text as the main file; every other file that it names is there: an RSA key in *.pem, else a long secret. */
 function depsWith(text: string): ConfigDeps {
   const main = { bytes: Buffer.from(text), mode: 0o600 };
   const secret = {
     bytes: Buffer.from('a secret of more than sixty-four bytes, so that it serves HS512, too'),
     mode: 0o600,
   };
+  const pem = { bytes: Buffer.from(newRsaKey().privateKey.export({ type: 'pkcs8', format: 'pem' })), mode: 0o600 };
   return {
     env: {},
-    readFile: async (path) => (path.endsWith('/config.yaml') ? main : secret),
+    readFile: async (path) => (path.endsWith('/config.yaml') ? main : path.endsWith('.pem') ? pem : secret),
     glob: async () => [],
   };
 }
