@@ -67,6 +67,23 @@ const config = {
       audience: 'any',
       match: { kid: 'i' },
     },
+    signing: {
+      secret: { env: 'STRONG' },
+      match: { kid: 'k' },
+      upstream: {
+        url: 'http://127.0.0.1',
+        sign: {
+          algorithm: 'HS256',
+          secret: strong,
+          grant: { tokenEndpoint: 'https://127.0.0.1', params: { client_secret: strong } },
+        },
+      },
+      provision: {
+        url: 'https://127.0.0.1',
+        headers: { 'X-Key': strong },
+        sign: { algorithm: 'ES256', privateKey: client.key },
+      },
+    },
     basic: { secret: { env: 'STRONG' }, basic: { user: 'a', password: strong }, match: { kid: 'j' } },
   },
 };

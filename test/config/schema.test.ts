@@ -36,17 +36,20 @@ test('every key is described', () => {
   expect(all.filter(([, { description }]) => typeof description !== 'string').map(([path]) => path)).toEqual([]);
 });
 
-test('every object but a JWK is closed, so that an editor marks a mistyped key', () => {
-  const open = JSON.stringify(configSchema()).match(/"additionalProperties":\{\}/g) ?? [];
-  expect(open).toHaveLength(1);
-});
-
 /** Every schema below one, but those of keys, where no placeholder is filled. */
 function* schemas(schema: unknown): Generator<Schema> {
   if (typeof schema !== 'object' || schema === null) return;
   yield schema as Schema;
   for (const [key, member] of Object.entries(schema)) if (key !== 'propertyNames') yield* schemas(member);
 }
+
+test('every object whose keys are ours is closed, so that an editor marks a mistyped one', () => {
+  const open = [...schemas(configSchema())].filter(
+    ({ properties: own, additionalProperties: more }) => typeof own === 'object' && more !== false,
+  );
+  // JWKs may have members that nobody here has heard of (RFC 7517 section 4).
+  expect(open.map(({ properties: own }) => Object.keys(own as object))).toEqual([['kty']]);
+});
 
 test('a placeholder may stand wherever text is bound to a form', () => {
   const bound = [...schemas(configSchema())].filter(({ pattern }) => typeof pattern === 'string');

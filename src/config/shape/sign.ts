@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { password } from './keys.ts';
-import { secretText } from './sensitive.ts';
-import { duration, flag, headerName, httpUrl, textOrNumber, words } from './values.ts';
+import { markSensitive, secretText } from './sensitive.ts';
+import { anyJson, duration, flag, headerName, httpUrl, textOrNumber, words } from './values.ts';
 
 /** Text, or an object of which one member says where it is kept. */
 const privateKeyObject = z
@@ -46,7 +46,7 @@ const grant = z.strictObject({
 
 export type GrantConfig = z.output<typeof grant>;
 
-const jsonObject = (description: string) => z.record(z.string(), z.json()).prefault({}).describe(description);
+const jsonObject = (description: string) => z.record(z.string(), anyJson()).prefault({}).describe(description);
 
 export const sign = z
   .strictObject({
@@ -110,9 +110,12 @@ export const provision = z
     subject: words()
       .prefault('${claims.sub}')
       .describe('Template of what tells users of one tenant apart. Default: ${claims.sub}.'),
-    headers: z.record(headerName(), words()).optional().describe('Headers of the call; values are templates.'),
+    headers: z
+      .record(headerName(), markSensitive(words()))
+      .optional()
+      .describe('Headers of the call; values are templates.'),
     body: z
-      .record(z.string(), z.json())
+      .record(z.string(), anyJson())
       .optional()
       .describe('JSON object that is sent; strings are templates as in sign.payload. Default: {tenant, subject}.'),
     sign: sign.optional().describe('Token for the call itself.'),
