@@ -148,7 +148,7 @@ describe('no secret is shown', () => {
           await expectCleanProblems(`${pretty.slice(0, at)}${what === 'cut' || what === 'drop' ? '' : what}${tail}`);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 60 },
     );
   });
 
