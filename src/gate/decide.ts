@@ -104,7 +104,8 @@ function allow(
   const { policy } = circumstances;
   const { upstream, cors, sending } = tenant;
   const path = normalizePath ? target.normalizedPath : target.rawPath;
-  const replaced = issued === undefined ? undefined : sending.signing?.into;
+  // Also where nobody was named, so that there is no token: then the upstream must not take the client's word for ours.
+  const replaced = sending.signing?.into;
   const gone = replaced === undefined ? stripped : [...stripped, replaced];
   const queryNames = gone.flatMap(({ kind, name }) => (kind === 'query' ? [name] : []));
   const query = joinQuery(withoutQueryParameters(target.query, queryNames), queryToken(sending.signing, issued));
