@@ -1,3 +1,4 @@
+import { framesMessage } from '../gate/identity-headers.ts';
 import { createProvisioning } from '../gate/provision.ts';
 import type { Signing } from '../gate/send.ts';
 import { type Sending, sendAsIs } from '../gate/send.ts';
@@ -12,7 +13,8 @@ import { importSigningKey } from '../sign/signing-key.ts';
 import { createSigningKeys, type SigningKeys, type SigningSlot } from '../sign/signing-keys.ts';
 import { createTokenCache, type TokenCache } from '../sign/token-cache.ts';
 import { createProvisions, type Provisions } from '../state/provisions.ts';
-import { createRateLimit, parseRate, type RateLimit } from '../state/rate-limit.ts';
+import { parseRate, type RateLimit } from '../state/rate-limit.ts';
+import { createRateLimits, type RateLimits } from '../state/rate-limits.ts';
 import { compileTemplate, type Template } from '../template/template.ts';
 import type { ConfigPath } from './config-path.ts';
 import type { Environment } from './interpolate.ts';
@@ -31,6 +33,7 @@ export interface SendingState {
   readonly signingKeys: SigningKeys;
   readonly tokens: TokenCache;
   readonly provisions: Provisions;
+  readonly rateLimits: RateLimits;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** In [0, 1). */
@@ -44,15 +47,22 @@ export function newSendingState(env: Environment): SendingState {
     signingKeys: createSigningKeys(),
     tokens: createTokenCache(),
     provisions: createProvisions({ entries: 100_000, concurrent: 1000 }),
+    rateLimits: createRateLimits(),
     now: Date.now,
     random: Math.random,
     env,
   };
 }
 
+export interface CompiledSending {
+  readonly sending: Sending;
+  /** `path.NAME` variables that it reads, each place with its own. */
+  readonly reads: readonly { readonly at: ConfigPath; readonly variables: readonly string[] }[];
+}
+
 export interface SendingCompiler {
   /** What a tenant asks for between the verdict and the upstream: `sign`, `rate` and `provision`, its own or inherited. */
-  compile(tenant: TenantSection): Promise<Sending>;
+  compile(tenant: TenantSection): Promise<CompiledSending>;
   /** Every place of the config that signs, once all tenants are compiled. */
   readonly slots: readonly SigningSlot[];
   /** Header names that tokens of ours are written to. */
@@ -74,6 +84,7 @@ export function createSendingCompiler(
   const headerNames = new Set<string>();
   const leases: { release(): void }[] = [];
   const made = new Map<object, Promise<unknown>>();
+  const variablesOf = new Map<object, readonly string[]>();
   const closing = new AbortController();
   leases.push({ release: () => closing.abort() });
 
@@ -91,7 +102,13 @@ export function createSendingCompiler(
     const signer = await compileOneSigner(section, at, config);
     if (signer === undefined) return undefined;
     slots.push(signer);
+    variablesOf.set(config, signer.pathVariables);
     const into = intoOf(config);
+    if ('header' in into && framesMessage(into.header)) {
+      const message = `${into.header} frames the message: choose another header`;
+      complainIn(load, section, [...at, 'into', 'header'], { message });
+      return undefined;
+    }
     if ('header' in into) headerNames.add(into.header);
     if (config.grant === undefined) return signingOf(signer, into);
     const grant = compileGrant(section, [...at, 'grant'], config.grant, signer);
@@ -174,6 +191,10 @@ export function createSendingCompiler(
     const url = parseTokenEndpoint(config.url, config.insecure);
     const subject = compileText(tenant, [...at, 'subject'], config.subject);
     const headers = Object.entries(config.headers ?? {}).flatMap(([name, text]) => {
+      if (framesMessage(name)) {
+        const message = `${name} frames the message: choose another header`;
+        complainIn(load, tenant, [...at, 'headers', name], { message }, 'error', 'key');
+      }
       const template = compileText(tenant, [...at, 'headers', name], text);
       return template === undefined ? [] : [{ name, template }];
     });
@@ -190,6 +211,11 @@ export function createSendingCompiler(
       return undefined;
     }
     if (subject === undefined || (config.sign !== undefined && signing === undefined)) return undefined;
+    const templates = [subject, ...headers.map(({ template }) => template), body];
+    variablesOf.set(
+      config,
+      templates.flatMap(({ pathVariables }) => pathVariables),
+    );
     const { method, timeout, remember } = config;
     const endpoint = `${method} ${config.url}`;
     const { env } = state;
@@ -212,9 +238,13 @@ export function createSendingCompiler(
   function compileRate(section: AnySection, config: RateConfig): Promise<RateLimit | undefined> {
     return once(config, async () => {
       const rate = parseRate(config.limit, config.burst);
-      if (!('problem' in rate)) return createRateLimit(rate);
-      complainIn(load, section, ['upstream', 'rate'], { message: rate.problem });
-      return undefined;
+      if ('problem' in rate) {
+        complainIn(load, section, ['upstream', 'rate'], { message: rate.problem });
+        return undefined;
+      }
+      const lease = state.rateLimits.acquire(section.path.join('.'), rate);
+      leases.push(lease);
+      return lease.limit;
     });
   }
 
@@ -238,11 +268,23 @@ export function createSendingCompiler(
           once(config.provision, () => compileProvisioning(tenant, config.provision as ProvisionConfig)),
       ]);
       const signing = config.sign === undefined ? ofUpstream : ofTenant;
-      if (rate === undefined && provisioning === undefined && signing === undefined) return sendAsIs;
-      return { rate, provisioning, signing };
+      if (rate === undefined && provisioning === undefined && signing === undefined) return asIs;
+      const { provision } = config;
+      const parts: readonly [ConfigPath, object | undefined][] = [
+        config.sign === undefined ? [['upstream', 'sign'], upstream?.sign] : [['sign'], config.sign],
+        [['provision'], provision],
+        [['provision', 'sign'], provision?.sign],
+      ];
+      const reads = parts.flatMap(([at, part]) => {
+        const variables = part && variablesOf.get(part);
+        return variables === undefined || variables.length === 0 ? [] : [{ at, variables }];
+      });
+      return { sending: { rate, provisioning, signing }, reads };
     },
   };
 }
+
+const asIs: CompiledSending = { sending: sendAsIs, reads: [] };
 
 /** Nothing of a provisioning endpoint's answer is used but its status. */
 const mostAnswerBytes = 64 * 1024;

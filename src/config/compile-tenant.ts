@@ -57,7 +57,7 @@ export function createTenantCompiler(
   return async (tenant) => {
     const { config } = tenant;
     const algorithms = compileAlgorithms(tenant, load);
-    const [keys, basic, sending, ownUpstream] = await Promise.all([
+    const [keys, basic, { sending, reads }, ownUpstream] = await Promise.all([
       prepareKeys(tenant, algorithms, load, files),
       prepareBasic(tenant, load, files),
       compileSending(tenant),
@@ -79,6 +79,7 @@ export function createTenantCompiler(
       errors: shared(config.errors, 'errors', () => compileErrors(tenant, load)),
       basic,
       sending,
+      sent: reads,
       cors: config.cors === undefined ? globalCors : shared(config.cors, 'cors', () => compileCorsOf(tenant, load)),
     };
   };

@@ -52,6 +52,10 @@ export async function compileConfig(
   const cors = compileCorsOf(globals, load);
   const state = load.deps.sending ?? newSendingState(load.deps.env);
   const sending = createSendingCompiler(globals, load, files, state);
+  const refused = () => {
+    for (const lease of sending.leases) lease.release();
+    return undefined;
+  };
   const globalUpstream = await compileUpstream(globals);
   const compileTenant = createTenantCompiler(load, files, compileUpstream, globalUpstream, cors, sending.compile);
   const prepared = await inBatches(model.tenants, preparedAtOnce, compileTenant);
@@ -60,13 +64,13 @@ export async function compileConfig(
   );
   const emitted = emittedNames(prepared, sending.headerNames);
   checkTogether(model, prepared, recognition, emitted, main, load);
-  if (load.report.hasErrors()) return undefined;
+  if (load.report.hasErrors()) return refused();
 
   for (const { slot, problem } of state.signingKeys.findConflicts(sending.slots, state.now())) {
     const hint = `the token that is signed at ${slot}`;
     load.report.add(findingInFile(main, { message: problem, hint }));
   }
-  if (load.report.hasErrors()) return undefined;
+  if (load.report.hasErrors()) return refused();
 
   const held: KeySourceLease[] = [];
   const tenants = new Map<string, Tenant>();

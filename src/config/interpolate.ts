@@ -20,7 +20,8 @@ import type { Source } from './source.ts';
  *    `${lower}` waits to be filled, and a dollar, from `$$` or from the environment, stands as `$$`, so that a password
  *    with "${" in it is never read as a placeholder.
  * 2. `fillPending`, once a tenant (or for what is no tenant's): `${tenant}`, and `$$` becomes a dollar. Headers and error
- *    bodies stay pending, with `${tenant}` filled: the gate fills their `${claims.…}` and `$$` a request.
+ *    bodies stay pending, with `${tenant}` filled: the gate fills their `${claims.…}` and `$$` a request. What is signed
+ *    or sent on our own account stays pending as a whole: there a tenant called "now" must not become the time.
  */
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -88,12 +89,14 @@ function readVariable(inner: string, env: Environment, names: () => string[]): s
 /** What to fill, and what may be left for later. */
 export interface FillContext {
   readonly tenant: string | undefined;
-  /** Are other placeholders, and `$$`, at this path left to whoever compiles the template? */
-  readonly keeps: (path: ConfigPath) => boolean;
+  /** Which placeholders at this path are left, with `$$`, to whoever compiles the template? */
+  readonly keeps: (path: ConfigPath) => Kept;
   readonly places: Places;
   /** Told of each placeholder that nothing fills; the name is "" where it is not closed. */
   readonly unknown: (path: ConfigPath, name: string) => void;
 }
+
+export type Kept = 'none' | 'allButTenant' | 'all';
 
 /** The object with its pending strings filled: the same one where there was nothing to fill, so that it stays shared. */
 export function fillPending(root: PlainObject, { tenant, keeps, places, unknown }: FillContext): PlainObject {
@@ -102,8 +105,9 @@ export function fillPending(root: PlainObject, { tenant, keeps, places, unknown 
   const fillText = (text: string): string => {
     const kept = keeps(path);
     return text.replace(placeholder, (whole, name: string | undefined) => {
+      if (kept === 'all') return whole;
       if (name === 'tenant' && tenant !== undefined) return tenant;
-      if (kept) return whole;
+      if (kept === 'allButTenant') return whole;
       if (whole === '$$') return '$';
       unknown([...path], name ?? '');
       return whole;

@@ -4,7 +4,7 @@ import type { ConfigDeps } from './deps.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { type FindingText, findingAt, type Report, type Severity } from './finding.ts';
 import { type Gathered, gather } from './gather.ts';
-import { fillPending } from './interpolate.ts';
+import { fillPending, type Kept } from './interpolate.ts';
 import { findSpan, isPlainObject, type Places, type PlainObject } from './places.ts';
 import { type ConfigFile, readFiles } from './read-files.ts';
 import { type GlobalConfig, globalFields } from './shape/config.ts';
@@ -151,15 +151,15 @@ function createErrorsMerge(globals: PlainObject, places: Places): (tenant: Plain
 }
 
 /** Headers, error bodies and what is signed or sent on our own account keep their placeholders: filled a request. */
-function keepsPlaceholders([section, member, ...rest]: ConfigPath): boolean {
-  if (section === 'upstream' && member === 'sign') return keepsPlaceholders([member, ...rest]);
-  if (section === 'provision' && member === 'sign') return keepsPlaceholders([member, ...rest]);
-  return (
-    section === 'headers' ||
-    (section === 'errors' && member === 'body') ||
+function keptPlaceholders([section, member, ...rest]: ConfigPath): Kept {
+  if ((section === 'upstream' || section === 'provision') && member === 'sign') {
+    return keptPlaceholders([member, ...rest]);
+  }
+  const sent =
     (section === 'sign' && (member === 'payload' || member === 'header')) ||
-    (section === 'provision' && (member === 'body' || member === 'headers' || member === 'subject'))
-  );
+    (section === 'provision' && (member === 'body' || member === 'headers' || member === 'subject'));
+  if (sent) return 'all';
+  return section === 'headers' || (section === 'errors' && member === 'body') ? 'allButTenant' : 'none';
 }
 
 function fillSection(
@@ -169,7 +169,7 @@ function fillSection(
 ): PlainObject {
   return fillPending(section.raw, {
     tenant,
-    keeps: keepsPlaceholders,
+    keeps: keptPlaceholders,
     places: load.places,
     unknown: (inner, name) => {
       const message = name === '' ? '"${" is not closed' : `\${${name}} is not filled here`;
@@ -180,7 +180,7 @@ function fillSection(
 
 function unfilledHint(name: string): string | undefined {
   if (name === 'tenant') return 'only values of tenants and templates know it';
-  if (/^(?:claims|path|request)[.[]/.test(name)) return 'only values of headers know it';
+  if (/^(?:claims|path|request)[.[]/.test(name)) return 'only headers, and what is signed or sent, know it';
   if (/^(?:message|code|reason)$/.test(name)) return 'only errors.body knows it';
   return didYouMean(name, ['tenant']) ?? 'environment variables are in capitals; $$ is a dollar';
 }

@@ -36,13 +36,18 @@ const framingNames: ReadonlySet<string> = new Set([
   'via',
 ]);
 
+/** Would a header of this name, in any spelling, change how the message is read or routed? */
+export function framesMessage(name: string): boolean {
+  return framingNames.has(foldName(name));
+}
+
 /** Compiles one entry of `headers`. */
 export function compileIdentityHeader(
   name: string,
   spec: IdentityHeaderSpec,
 ): IdentityHeader | { readonly problem: string } {
   if (!isFieldName(name)) return { problem: `"${name}" is no header name (RFC 9110 section 5.1)` };
-  if (framingNames.has(foldName(name))) return { problem: `${name} frames the message: choose another name` };
+  if (framesMessage(name)) return { problem: `${name} frames the message: choose another name` };
   const template = compileTemplate(spec.value);
   if ('problem' in template) return template;
   return { name, template, list: spec.list ?? 'comma', encode: spec.encode ?? 'reject' };

@@ -86,6 +86,17 @@ export const pathVariablesExist: TenantCheck = (facts, context) => {
       if (!ofTenant.includes(variable)) refuse(facts, context, ['headers', name], unknownVariable(variable, ofTenant));
     }
   }
+  for (const { at, variables } of facts.sent) {
+    const missing = variables.find((variable) => !ofTenant.includes(variable));
+    if (missing === undefined) continue;
+    const { message, hint } = unknownVariable(missing, ofTenant);
+    if (at[0] !== 'upstream' || facts.tenant.config.upstream !== undefined) {
+      refuse(facts, context, at, { message, hint });
+    } else {
+      // The top-level upstream's token has all tenants' members: one may well be another tenant's.
+      warn(facts, context, [], { message: `${message}, which upstream.sign reads`, hint });
+    }
+  }
 };
 
 function checkBinds(

@@ -19,6 +19,8 @@ export interface TenantFacts {
   readonly routes: readonly Route[];
   readonly binds: readonly BindRule[];
   readonly headers: readonly IdentityHeader[];
+  /** What tokens of ours and provisioning calls read of the path. */
+  readonly sent: readonly { readonly at: ConfigPath; readonly variables: readonly string[] }[];
 }
 
 export interface CheckContext {
