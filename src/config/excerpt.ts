@@ -23,12 +23,23 @@ const mostColumns = 160;
  */
 export function createExcerpts(files: readonly { source: Source; value: Container }[], places: Places): ExcerptOf {
   const roots = new Map(files.map(({ source, value }) => [source, value]));
-  return ({ source, start, end }) => {
-    const line = lineAround(source, start);
+  const known = new Map<Source, Map<number, readonly Part[]>>();
+
+  /** A config in JSON may be one long line with every problem in it: its parts are found once. */
+  const partsOf = (source: Source, line: Stretch): readonly Part[] => {
+    const ofSource = known.get(source) ?? new Map<number, readonly Part[]>();
+    known.set(source, ofSource);
     const root = roots.get(source);
     const parts =
-      root === undefined ? unparsedParts(source.text.slice(line.start, line.end)) : parsedParts(line, root, places);
-    return assemble(source.text, line, parts, start, Math.min(end, line.end));
+      ofSource.get(line.start) ??
+      (root === undefined ? unparsedParts(source.text.slice(line.start, line.end)) : parsedParts(line, root, places));
+    ofSource.set(line.start, parts);
+    return parts;
+  };
+
+  return ({ source, start, end }) => {
+    const line = lineAround(source, start);
+    return assemble(source.text, line, partsOf(source, line), start, Math.min(end, line.end));
   };
 }
 
@@ -78,11 +89,14 @@ function unparsedParts(text: string): Part[] {
 const punctuation = /[\s[\]{},:?|>&*!'"-]/;
 
 function assemble(text: string, line: Stretch, parts: readonly Part[], from: number, to: number): Excerpt {
-  let shown = '';
+  // Of a long line the stretch around the problem.
+  const isLong = line.end - line.start > mostColumns;
+  const begin = isLong ? Math.max(line.start, from - mostColumns / 2) : line.start;
+  let shown = begin > line.start ? '… ' : '';
   let column = 0;
   let length = 0;
   let hiding = false;
-  for (let offset = line.start; offset < line.end && shown.length < mostColumns; offset++) {
+  for (let offset = begin; offset < line.end && shown.length < mostColumns; offset++) {
     const inLine = offset - line.start;
     const part = parts.findLast(({ start, end }) => inLine >= start && inLine < end);
     const character = text[offset] as string;
@@ -90,7 +104,7 @@ function assemble(text: string, line: Stretch, parts: readonly Part[], from: num
     if (part === undefined && character === '#') break;
     const visible = part?.shown ?? punctuation.test(character);
     const before = shown.length;
-    if (visible) shown += character === '\t' ? ' ' : printable(character);
+    if (visible) shown += printable(character);
     else if (!hiding) shown += part === undefined ? '…' : redacted;
     hiding = !visible;
     if (offset < from) column = shown.length;
@@ -101,6 +115,7 @@ function assemble(text: string, line: Stretch, parts: readonly Part[], from: num
 
 /** A config may come from anywhere: no escape sequence in it reaches the terminal. */
 function printable(character: string): string {
+  if (character === '\t') return ' ';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
   return /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/.test(character) ? '·' : character;
 }

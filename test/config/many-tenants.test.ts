@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { configFiles, loadSound } from '../support/config-files.ts';
 
-const many = 5_000;
+const many = 2_000;
 
 function fleet(count: number, broken = ''): string {
   const tenants = Array.from(
