@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Exchange } from './exchange.ts';
 import { closeLingering } from './linger.ts';
 
 /** What one connection is doing: at most one request at a time, in order of arrival. */
@@ -6,6 +7,8 @@ export interface ClientConnection {
   readonly socket: Socket;
   /** True from a request's arrival until its exchange is over. */
   readonly busy: boolean;
+  /** The one under way. */
+  exchange: Exchange | undefined;
   /**
    * Runs `start` when every earlier request is over, or never, if the connection is given up before. After a `last`
    * one nothing more is taken (RFC 9112 section 9.6).
@@ -47,6 +50,7 @@ export function createClientConnection(socket: Socket): ClientConnection {
 
   return {
     socket,
+    exchange: undefined,
     get busy() {
       return busy;
     },
@@ -69,6 +73,7 @@ export function createClientConnection(socket: Socket): ClientConnection {
       start();
     },
     release() {
+      this.exchange = undefined;
       if (socket.destroyed) waiting.length = 0;
       const start = waiting.shift();
       if (waiting.length === 0) socket.resume();

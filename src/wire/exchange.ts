@@ -5,34 +5,21 @@ import type { RequestHead } from '../gate/request-head.ts';
 import { writeAnswer } from './answer.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { BodyFraming } from './framing.ts';
-import { createWatch, type Watch } from './watch.ts';
+import { Watch } from './watch.ts';
 
-/** A request of the node lane, in both directions, from its head to its last byte. */
-export interface Exchange {
+export interface ExchangeInput {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly connection: ClientConnection;
   /** The request's own: it keeps its policy to the end. */
   readonly gate: Gate;
-  readonly watch: Watch;
-  /** True once our own answer was given or the exchange is finished: nothing more may be sent, either way. */
-  readonly over: boolean;
-  countRequestBytes(bytes: number): void;
-  countResponseBytes(bytes: number): void;
-  /** The head is on its way upstream. */
-  markForwarded(): void;
-  /** The upstream's head is here; its status is what the client is told. */
-  markAnswered(status: number): void;
-  /** Writes an answer of our own; where another has already begun, the client's connection is cut instead. */
-  answer(answer: Refused | Answered): void;
-  /** Ends both sides at once, and says whose doing it was. */
-  cut(by: 'clientGone' | 'upstreamGone'): void;
-  /** Asks a tunnel to end politely; anything else goes on. */
-  goAway(): void;
-  /** The answer no longer hangs on `response`: the caller says how the exchange ends. */
-  takeOver(tunnel: TunnelControl): (end: Outcome['end']) => void;
+  /** Undefined where the framing was not clear. */
+  readonly head: RequestHead | undefined;
+  readonly framing: BodyFraming;
+  readonly expectsContinue: boolean;
 }
 
+/** What takes the client's socket over from `response`. */
 export interface TunnelControl {
   /** Destroys both sides. */
   cut(): void;
@@ -40,137 +27,139 @@ export interface TunnelControl {
   goAway(): void;
 }
 
-export interface ExchangeInput {
+/** The most of an unread body that is read into nothing to keep the connection of a refused request. */
+const discardBytes = 64 * 1024;
+
+/**
+ * The books of one request, from its head to its last byte in either direction. Whatever happens to it, `gate.finish`
+ * is called once: when the answer is out, or the client gone.
+ */
+export class Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly connection: ClientConnection;
   readonly gate: Gate;
-  /** Undefined where the framing was not clear. */
-  readonly head: RequestHead | undefined;
-  readonly body: BodyFraming;
-  readonly expectsContinue: boolean;
-  readonly onOver: () => void;
-}
+  readonly watch: Watch = new Watch();
+  requestBytes = 0;
+  responseBytes = 0;
+  readonly #input: ExchangeInput;
+  readonly #startedMs = performance.now();
+  #forwardedMs: number | undefined;
+  #upstreamMs: number | undefined;
+  #status = 0;
+  #decision: Decision | undefined;
+  #cutBy: 'clientGone' | 'upstreamGone' | undefined;
+  #gone: Outcome['end'] | undefined;
+  #tunnel: TunnelControl | undefined;
+  #answered = false;
+  #over = false;
 
-/** The most of an unread body that is read into nothing to keep the connection of a refused request. */
-const discardBytes = 64 * 1024;
-
-export interface DecidableExchange extends Exchange {
-  /** What is reported at the end; an answer of our own replaces it. */
-  decide(decision: Decision): void;
-}
-
-/** Keeps the books of one request; whatever happens to it, `gate.finish` is called once, when the answer is out or the client gone. */
-export function createExchange(input: ExchangeInput): DecidableExchange {
-  const { request, response, connection, gate } = input;
-  const startedMs = performance.now();
-  const watch = createWatch();
-  let forwardedMs: number | undefined;
-  let upstreamMs: number | undefined;
-  let requestBytes = 0;
-  let responseBytes = 0;
-  let status = 0;
-  let decision: Decision | undefined;
-  let cutBy: 'clientGone' | 'upstreamGone' | undefined;
-  let gone: Outcome['end'] | undefined;
-  let answered = false;
-  let over = false;
-  let tunnel: TunnelControl | undefined;
-
-  const finish = (end: Outcome['end']) => {
-    if (over) return;
-    // A client may leave while the gate still thinks: then the outcome waits for the decision.
-    gone = end;
-    if (decision === undefined) return;
-    over = true;
-    watch.stop();
-    const durationMs = performance.now() - startedMs;
-    gate.finish({
-      head: input.head,
-      decision,
-      lane: 'node',
-      status,
-      requestBytes,
-      responseBytes,
-      durationMs,
-      upstreamMs,
-      end,
+  constructor(input: ExchangeInput) {
+    this.#input = input;
+    this.request = input.request;
+    this.response = input.response;
+    this.connection = input.connection;
+    this.gate = input.gate;
+    this.response.once('close', () => {
+      if (this.#tunnel === undefined) this.#finish(this.response.writableFinished ? 'complete' : 'clientGone');
     });
-    input.onOver();
-    connection.release();
-  };
-  const onResponseClose = () => finish(cutBy ?? (response.writableFinished ? 'complete' : 'clientGone'));
-  response.once('close', onResponseClose);
+  }
+
+  /** True once our own answer was given or the exchange is finished: nothing more may be sent, either way. */
+  get over(): boolean {
+    return this.#over || this.#answered || this.#gone !== undefined;
+  }
+
+  /** What is reported at the end; an answer of our own replaces it. */
+  decide(decision: Decision): void {
+    // A client that broke its own framing meanwhile has its answer.
+    if (!this.#answered) this.#decision = decision;
+    if (this.#gone !== undefined) this.#finish(this.#gone);
+  }
+
+  /** The head is on its way upstream. */
+  markForwarded(): void {
+    this.#forwardedMs = performance.now();
+  }
+
+  /** The upstream's head is here; its status is what the client is told. */
+  markAnswered(status: number): void {
+    this.#status = status;
+    if (this.#forwardedMs !== undefined) this.#upstreamMs = performance.now() - this.#forwardedMs;
+  }
+
+  /** Writes an answer of our own; where another has already begun, the client's connection is cut instead. */
+  answer(answer: Refused | Answered): void {
+    const { request, response, connection } = this;
+    if (this.#over || this.#answered) return;
+    if (response.headersSent) {
+      this.cut('upstreamGone');
+      return;
+    }
+    this.#answered = true;
+    // What the client is told is what is reported, also where the gate had allowed and the upstream failed.
+    this.#decision = answer;
+    this.#status = answer.status;
+    const close = answer.close || connection.closing || this.#bodyIsInTheWay();
+    if (close) connection.distrust();
+    writeAnswer(response, answer, close);
+    this.responseBytes += Buffer.byteLength(answer.body);
+    // What is left of the body goes nowhere; unread it would hold up the next request, or reset this answer.
+    request.resume();
+    // A client that doesn't take the answer may not hold the connection.
+    this.watch.start(this.gate.timeouts.idleMs, () => this.cut('clientGone'));
+  }
+
+  /** Ends both sides at once, and says whose doing it was. */
+  cut(by: 'clientGone' | 'upstreamGone'): void {
+    if (this.#over) return;
+    this.#cutBy ??= by;
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.cut();
+      return;
+    }
+    this.response.destroy();
+    this.connection.socket.destroy();
+  }
+
+  /** Asks a tunnel to end politely; anything else goes on. */
+  goAway(): void {
+    if (!this.#over) this.#tunnel?.goAway();
+  }
+
+  /** From now on the answer no longer hangs on `response`: the caller says how the exchange ends. */
+  takeOver(tunnel: TunnelControl): (end: Outcome['end']) => void {
+    this.#tunnel = tunnel;
+    return (end) => this.#finish(end);
+  }
 
   /** Is so much of the body still to come that the connection is better closed? */
-  const bodyIsInTheWay = () => {
-    if (input.body.kind === 'none' || request.complete) return false;
-    return input.expectsContinue || input.body.kind === 'chunked' || input.body.bytes > discardBytes;
-  };
+  #bodyIsInTheWay(): boolean {
+    const { framing, expectsContinue } = this.#input;
+    if (framing.kind === 'none' || this.request.complete) return false;
+    return expectsContinue || framing.kind === 'chunked' || framing.bytes > discardBytes;
+  }
 
-  return {
-    request,
-    response,
-    connection,
-    gate,
-    watch,
-    get over() {
-      return over || answered || gone !== undefined;
-    },
-    decide(made) {
-      // A client that broke its own framing meanwhile has its answer.
-      if (!answered) decision = made;
-      if (gone !== undefined) finish(gone);
-    },
-    countRequestBytes(bytes) {
-      requestBytes += bytes;
-    },
-    countResponseBytes(bytes) {
-      responseBytes += bytes;
-    },
-    markForwarded() {
-      forwardedMs = performance.now();
-    },
-    markAnswered(upstreamStatus) {
-      status = upstreamStatus;
-      if (forwardedMs !== undefined) upstreamMs = performance.now() - forwardedMs;
-    },
-    answer(answer) {
-      if (over || answered) return;
-      if (response.headersSent) {
-        this.cut('upstreamGone');
-        return;
-      }
-      answered = true;
-      // What the client is told is what is reported, also where the gate had allowed and the upstream failed.
-      decision = answer;
-      const close = answer.close || connection.closing || bodyIsInTheWay();
-      if (close) connection.distrust();
-      status = answer.status;
-      writeAnswer(response, answer, close);
-      responseBytes += Buffer.byteLength(answer.body);
-      // What is left of the body goes nowhere; unread it would hold up the next request, or reset this answer.
-      request.resume();
-      // A client that doesn't take the answer may not hold the connection.
-      watch.start(gate.timeouts.idleMs, () => this.cut('clientGone'));
-    },
-    cut(by) {
-      if (over) return;
-      cutBy ??= by;
-      if (tunnel !== undefined) {
-        tunnel.cut();
-        return;
-      }
-      response.destroy();
-      connection.socket.destroy();
-    },
-    goAway() {
-      if (!over) tunnel?.goAway();
-    },
-    takeOver(control) {
-      response.off('close', onResponseClose);
-      tunnel = control;
-      return (end) => finish(cutBy ?? end);
-    },
-  };
+  #finish(how: Outcome['end']): void {
+    if (this.#over) return;
+    const end = this.#cutBy ?? how;
+    this.#gone = end;
+    this.watch.stop();
+    const decision = this.#decision;
+    // A client may leave while the gate still thinks: then the outcome waits for the decision.
+    if (decision === undefined) return;
+    this.#over = true;
+    this.gate.finish({
+      head: this.#input.head,
+      decision,
+      lane: 'node',
+      status: this.#status,
+      requestBytes: this.requestBytes,
+      responseBytes: this.responseBytes,
+      durationMs: performance.now() - this.#startedMs,
+      upstreamMs: this.#upstreamMs,
+      end,
+    });
+    this.connection.release();
+  }
 }

@@ -1,5 +1,5 @@
 import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
-import { Stream } from 'node:stream';
+import type { Stream } from 'node:stream';
 import { createProxyServer, type ProxyServerOptions } from 'httpxy';
 import type { Upstream } from '../gate/policy.ts';
 
@@ -49,7 +49,7 @@ export function forward(call: ForwardCall, onFailure: (failure: ForwardFailure) 
     agent: call.agent,
     // The library starts its options for Node's http client from this object, whatever the scheme.
     ssl: { signal: call.signal, setHost: false, maxHeaderSize: maxAnswerHeadBytes },
-    buffer: bodySource(call.onConnection),
+    buffer: new BodySource(call.onConnection) as unknown as Stream,
   };
   proxy.web(request, response, options).catch((error: NodeJS.ErrnoException) => {
     onFailure({ code: error.code ?? error.name, message: error.message });
@@ -60,14 +60,18 @@ export function forward(call: ForwardCall, onFailure: (failure: ForwardFailure) 
 const maxAnswerHeadBytes = 64 * 1024;
 
 /**
- * The library pipes this stream into the upstream request as soon as there is a connection, on every path: the one
- * moment at which that request can be had without its events.
+ * The library pipes this into the upstream request as soon as there is a connection, on every path: the one moment at
+ * which that request can be had without its events. It needs nothing else of a stream.
  */
-function bodySource(onConnection: (upstreamRequest: ClientRequest) => void): Stream {
-  const source = new Stream();
-  source.pipe = (destination) => {
-    onConnection(destination as unknown as ClientRequest);
+class BodySource {
+  readonly #onConnection: (upstreamRequest: ClientRequest) => void;
+
+  constructor(onConnection: (upstreamRequest: ClientRequest) => void) {
+    this.#onConnection = onConnection;
+  }
+
+  pipe(destination: ClientRequest): ClientRequest {
+    this.#onConnection(destination);
     return destination;
-  };
-  return source;
+  }
 }

@@ -3,7 +3,6 @@ import type { Socket } from 'node:net';
 import type { Gate } from '../gate/gate.ts';
 import { serializeAnswer } from './answer.ts';
 import { type ClientConnection, createClientConnection } from './client-connection.ts';
-import type { DecidableExchange } from './exchange.ts';
 import { judgeFraming, wantsWebSocket } from './framing.ts';
 import { rawHead } from './read-head.ts';
 import { serveRequest } from './serve-request.ts';
@@ -35,7 +34,6 @@ const statusByParserCode: Readonly<Record<string, number>> = {
 
 export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLane {
   const connections = new Map<Socket, ClientConnection>();
-  const exchanges = new Map<ClientConnection, DecidableExchange>();
   const pools = createUpstreamPools();
   const { timeouts } = gate();
   const server = createServer({
@@ -62,8 +60,7 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
       request.socket.destroy();
       return;
     }
-    const start = () =>
-      serveRequest({ request, response, connection, gate: gate(), pools, exchanges, handshake: undefined });
+    const start = () => serveRequest({ request, response, connection, gate: gate(), pools, handshake: undefined });
     // Behind an upgrade that is ignored, Node loses what was read along with it: nothing more may count as a request.
     const mayLoseBytes = request.headers.upgrade !== undefined;
     connection.enqueue(start, mayLoseBytes || !response.shouldKeepAlive);
@@ -94,7 +91,6 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
         connection,
         gate: gate(),
         pools,
-        exchanges,
         handshake: awaitSwitch(socket, head),
       });
     connection.enqueue(start, true);
@@ -124,7 +120,7 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
     const refused = requestGate.refuse('requestRefused', detail, { status, close: true });
     if (connection.busy) {
       connection.distrust();
-      const current = exchanges.get(connection);
+      const current = connection.exchange;
       // Broken within its body: its own fault. Broken behind it: it may still be answered.
       if (current !== undefined && !current.request.complete) current.answer(refused);
       return;
@@ -155,7 +151,9 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
       server.emit('connection', socket);
     },
     get activeExchanges() {
-      return exchanges.size;
+      let count = 0;
+      for (const { exchange } of connections.values()) if (exchange !== undefined) count += 1;
+      return count;
     },
     drain() {
       for (const connection of connections.values()) {
@@ -165,11 +163,13 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
       }
     },
     goAway() {
-      for (const exchange of exchanges.values()) exchange.goAway();
+      for (const { exchange } of connections.values()) exchange?.goAway();
     },
     close() {
-      for (const exchange of exchanges.values()) exchange.cut('clientGone');
-      for (const { socket } of connections.values()) socket.destroy();
+      for (const { exchange, socket } of connections.values()) {
+        exchange?.cut('clientGone');
+        socket.destroy();
+      }
       pools.close();
       server.close();
     },

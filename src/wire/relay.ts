@@ -62,6 +62,7 @@ export function relay(input: RelayInput): void {
   let receivedBefore = 0;
   let retried = false;
   let settled = false;
+  let bodyBegun = false;
   let upstreamDone = false;
   let interimAnswers = 0;
 
@@ -131,16 +132,16 @@ export function relay(input: RelayInput): void {
 
   const sendBody = (upstreamRequest: ClientRequest) => {
     request.on('data', (chunk: Buffer) => {
-      exchange.countRequestBytes(chunk.byteLength);
+      // A client that did not wait for its 100.
+      if (!bodyBegun && forwardsExpectation && !settled) awaitBody();
+      bodyBegun = true;
+      exchange.requestBytes += chunk.byteLength;
       watch.refresh();
     });
-    request.once('data', () => {
-      if (forwardsExpectation && !settled) awaitBody();
-    });
-    upstreamRequest.on('drain', watch.refresh);
+    upstreamRequest.on('drain', () => watch.refresh());
     request.pipe(upstreamRequest, { end: false });
     request.once('end', () => endBody(upstreamRequest));
-    sendHeadSoon(upstreamRequest, request);
+    sendHeadSoon(upstreamRequest, () => bodyBegun);
     // An upstream that answers without reading on: what the client still sends is read into nothing.
     upstreamRequest.once('close', () => {
       request.unpipe(upstreamRequest);
@@ -224,17 +225,17 @@ export function relay(input: RelayInput): void {
       exchange.cut('upstreamGone');
     });
     answer.on('data', (chunk: Buffer) => {
-      exchange.countResponseBytes(chunk.byteLength);
+      exchange.responseBytes += chunk.byteLength;
       watch.refresh();
     });
-    response.on('drain', watch.refresh);
+    response.on('drain', () => watch.refresh());
     answer.pipe(response, { end: false });
     answer.once('end', () => {
       upstreamDone = sent?.writableFinished === true;
       if (response.chunkedEncoding) response.addTrailers(responseTrailers(answer.rawTrailers));
       response.end();
     });
-    sendHeadSoon(response, answer);
+    sendHeadSoon(response, () => exchange.responseBytes > 0);
   };
 
   const onSwitch = (answer: IncomingMessage, upstreamSocket: Socket, upstreamHead: Buffer) => {
@@ -260,13 +261,9 @@ export function relay(input: RelayInput): void {
  * Node holds a head back until the body begins. One that lets wait for itself (a slow upload, SSE, long polling) must
  * not hold back the head; one that is there goes out with it in one piece. Flushing would write the head as UTF-8.
  */
-function sendHeadSoon(message: OutgoingMessage, body: IncomingMessage): void {
-  let begun = false;
-  body.once('data', () => {
-    begun = true;
-  });
+function sendHeadSoon(message: OutgoingMessage, hasBegun: () => boolean): void {
   setImmediate(() => {
-    if (!begun && !message.writableEnded && !message.destroyed) message.write(nothing);
+    if (!hasBegun() && !message.writableEnded && !message.destroyed) message.write(nothing);
   });
 }
 

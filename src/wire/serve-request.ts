@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Decision } from '../gate/decision.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { ClientConnection } from './client-connection.ts';
-import { createExchange, type DecidableExchange, type ExchangeInput } from './exchange.ts';
+import { Exchange, type ExchangeInput } from './exchange.ts';
 import { judgeFraming } from './framing.ts';
 import { rawHead, readHead } from './read-head.ts';
 import { relay } from './relay.ts';
-import { createRequestBody } from './request-body.ts';
+import { ReadableBody } from './request-body.ts';
 import type { Handshake } from './tunnel.ts';
 import type { UpstreamPools } from './upstream-pool.ts';
 
@@ -16,8 +16,6 @@ export interface ServeInput {
   readonly connection: ClientConnection;
   readonly gate: Gate;
   readonly pools: UpstreamPools;
-  /** What is under way: one exchange a connection. */
-  readonly exchanges: Map<ClientConnection, DecidableExchange>;
   /** The client's side of a WebSocket handshake. */
   readonly handshake: Handshake | undefined;
 }
@@ -25,29 +23,35 @@ export interface ServeInput {
 /** One request from its head to `gate.finish`: framing, decision, then refusal or relay. */
 export function serveRequest(input: ServeInput): void {
   const { request, response, gate, pools } = input;
-  const framing = judgeFraming(rawHead(request), gate.limits);
-  if (framing.kind === 'fault') {
-    const { status, detail } = framing.fault;
+  const verdict = judgeFraming(rawHead(request), gate.limits);
+  if (verdict.kind === 'fault') {
+    const { status, detail } = verdict.fault;
     const refused = gate.refuse('requestRefused', detail, { status, close: true });
     // Where the body ends is anyone's guess.
-    const exchange = beginExchange(input, { head: undefined, body: { kind: 'chunked' }, expectsContinue: false });
+    const exchange = beginExchange(input, {
+      head: undefined,
+      framing: { kind: 'chunked' },
+      expectsContinue: false,
+    });
     exchange.decide(refused);
     exchange.answer(refused);
     return;
   }
   const head = readHead(request, gate);
-  const { body, expectsContinue } = framing;
-  const exchange = beginExchange(input, { head, body, expectsContinue });
+  const { body: framing, expectsContinue } = verdict;
+  const exchange = beginExchange(input, { head, framing, expectsContinue });
   let saysContinue = expectsContinue;
-  const content = createRequestBody({
+  const content = new ReadableBody({
     request,
-    framing: body,
+    framing,
     idleMs: gate.timeouts.idleMs,
     onRead: () => {
       if (saysContinue) response.writeContinue();
       saysContinue = false;
     },
-    count: exchange.countRequestBytes,
+    onBytes: (bytes) => {
+      exchange.requestBytes += bytes;
+    },
   });
   const obey = (decision: Decision) => {
     exchange.decide(decision);
@@ -58,7 +62,7 @@ export function serveRequest(input: ServeInput): void {
     }
     const pool = pools.get(decision.upstream);
     const { handshake } = input;
-    relay({ exchange, head, allowed: decision, pool, framing: body, read: content.bytes, saysContinue, handshake });
+    relay({ exchange, head, allowed: decision, pool, framing, read: content.bytes, saysContinue, handshake });
   };
   // The gate promises never to fail. Should it, then this request is refused, and nothing else suffers.
   const onFault = (error: unknown) =>
@@ -82,11 +86,10 @@ function faultPlace(error: unknown): string {
 }
 
 function beginExchange(
-  { request, response, connection, gate, exchanges }: ServeInput,
-  known: Pick<ExchangeInput, 'head' | 'body' | 'expectsContinue'>,
-): DecidableExchange {
-  const onOver = () => exchanges.delete(connection);
-  const exchange = createExchange({ request, response, connection, gate, ...known, onOver });
-  exchanges.set(connection, exchange);
+  { request, response, connection, gate }: ServeInput,
+  known: Pick<ExchangeInput, 'head' | 'framing' | 'expectsContinue'>,
+): Exchange {
+  const exchange = new Exchange({ request, response, connection, gate, ...known });
+  connection.exchange = exchange;
   return exchange;
 }

@@ -98,11 +98,11 @@ function joinSockets(
     from.pipe(to);
   };
   join(socket, upstreamSocket, handshake.take(), (chunk) => {
-    exchange.countRequestBytes(chunk.byteLength);
+    exchange.requestBytes += chunk.byteLength;
     watch.refresh();
   });
   join(upstreamSocket, socket, upstreamHead, (chunk) => {
-    exchange.countResponseBytes(chunk.byteLength);
+    exchange.responseBytes += chunk.byteLength;
     toClient.push(chunk);
     watch.refresh();
   });
