@@ -3,12 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { endAll, startJwtgate } from '../support/jwtgate-process.ts';
-import { configText, newFolder, secretOf } from '../support/running-gate.ts';
+import { configText, secretOf } from '../support/running-gate.ts';
+import { newFolder } from '../support/scratch-folder.ts';
 
 afterEach(endAll);
 
 async function written(text: string): Promise<string> {
-  const path = join(await newFolder(), 'config.yaml');
+  const path = join(newFolder(), 'config.yaml');
   await writeFile(path, text);
   return path;
 }

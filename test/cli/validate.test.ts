@@ -2,12 +2,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { endAll, startJwtgate } from '../support/jwtgate-process.ts';
-import { newFolder, secretOf } from '../support/running-gate.ts';
+import { secretOf } from '../support/running-gate.ts';
+import { newFolder } from '../support/scratch-folder.ts';
 
 afterEach(endAll);
 
 async function validate(text: string, ...flags: string[]) {
-  const path = join(await newFolder(), 'config.yaml');
+  const path = join(newFolder(), 'config.yaml');
   await writeFile(path, text);
   const checked = startJwtgate(['validate', '-c', path, ...flags], { env: { ACME: secretOf('acme') } });
   return { code: await checked.ended, stdout: checked.stdout, stderr: checked.stderr, path };

@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import { mkdtemp } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { createOpsListener, type OpsAnswer, type OpsListener, textAnswer } from '../../src/ops/ops-listener.ts';
+import { newFolder } from '../support/scratch-folder.ts';
 
 const open: OpsListener[] = [];
 afterEach(async () => {
@@ -69,7 +68,7 @@ test('bytes that are no HTTP close the connection and nothing else', async () =>
 });
 
 test('it listens on a unix socket too', async () => {
-  const socketPath = join(await mkdtemp(join(tmpdir(), 'jwtgate-ops-')), 'ops.sock');
+  const socketPath = join(newFolder(), 'ops.sock');
   const listener = await start({ kind: 'unix', path: socketPath });
   expect(listener.address).toBe(`unix:${socketPath}`);
   const [response] = await once(request({ socketPath, path: '/livez' }).end(), 'response');

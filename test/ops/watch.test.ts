@@ -1,18 +1,14 @@
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { WatchedPaths } from '../../src/ops/content-hash.ts';
 import { watchFiles } from '../../src/ops/watch.ts';
+import { newFolder } from '../support/scratch-folder.ts';
 
 const watches: { close(): void }[] = [];
 afterEach(() => {
   for (const watch of watches.splice(0)) watch.close();
 });
-
-function newFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'jwtgate-watch-'));
-}
 
 /** Watches, and resolves each `change()` with the next call of onChange. */
 async function follow(paths: () => WatchedPaths, options: { intervalMs?: number; loadedAtMs?: number } = {}) {
@@ -44,7 +40,7 @@ async function follow(paths: () => WatchedPaths, options: { intervalMs?: number;
 }
 
 test("Kubernetes' swap of the ..data symlink is seen, every time", async () => {
-  const volume = await newFolder();
+  const volume = newFolder();
   const update = async (name: string, content: string) => {
     await mkdir(join(volume, name));
     await writeFile(join(volume, name, 'config.yaml'), content);
@@ -62,7 +58,7 @@ test("Kubernetes' swap of the ..data symlink is seen, every time", async () => {
 });
 
 test("an editor's rename over the file is seen, every time", async () => {
-  const folder = await newFolder();
+  const folder = newFolder();
   const file = join(folder, 'config.yaml');
   await writeFile(file, 'one');
   const followed = await follow(() => ({ files: [file], directories: [] }));
@@ -74,7 +70,7 @@ test("an editor's rename over the file is seen, every time", async () => {
 });
 
 test('a write in place is seen', async () => {
-  const file = join(await newFolder(), 'config.yaml');
+  const file = join(newFolder(), 'config.yaml');
   await writeFile(file, 'one');
   const followed = await follow(() => ({ files: [file], directories: [] }));
   await writeFile(file, 'two');
@@ -82,7 +78,7 @@ test('a write in place is seen', async () => {
 });
 
 test('a file that a symlink leads to in another folder is followed too', async () => {
-  const [folder, elsewhere] = await Promise.all([newFolder(), newFolder()]);
+  const [folder, elsewhere] = [newFolder(), newFolder()];
   await writeFile(join(elsewhere, 'secret'), 'one');
   await symlink(join(elsewhere, 'secret'), join(folder, 'secret'));
   const followed = await follow(() => ({ files: [join(folder, 'secret')], directories: [] }));
@@ -91,7 +87,7 @@ test('a file that a symlink leads to in another folder is followed too', async (
 });
 
 test('a file that appears where an include pattern looks is a change, and is followed from then on', async () => {
-  const folder = await newFolder();
+  const folder = newFolder();
   const files: string[] = [];
   const followed = await follow(() => ({ files: [...files], directories: [folder] }));
   const file = join(folder, 'new.yaml');
@@ -103,7 +99,7 @@ test('a file that appears where an include pattern looks is a change, and is fol
 });
 
 test('the same content written again is no change', async () => {
-  const folder = await newFolder();
+  const folder = newFolder();
   const file = join(folder, 'config.yaml');
   const other = join(folder, 'other.yaml');
   await Promise.all([writeFile(file, 'one'), writeFile(other, 'one')]);
@@ -117,7 +113,7 @@ test('the same content written again is no change', async () => {
 });
 
 test('a file that goes away and comes back is two changes, not an end of watching', async () => {
-  const folder = await newFolder();
+  const folder = newFolder();
   const file = join(folder, 'config.yaml');
   await writeFile(file, 'one');
   const followed = await follow(() => ({ files: [file], directories: [] }));
@@ -128,7 +124,7 @@ test('a file that goes away and comes back is two changes, not an end of watchin
 });
 
 test('a folder that goes away and comes back is found again by the interval', async () => {
-  const parent = await newFolder();
+  const parent = newFolder();
   const folder = join(parent, 'conf');
   const file = join(folder, 'config.yaml');
   await mkdir(folder);
@@ -142,7 +138,7 @@ test('a folder that goes away and comes back is found again by the interval', as
 });
 
 test('what was written while the config was being read counts as a change', async () => {
-  const file = join(await newFolder(), 'config.yaml');
+  const file = join(newFolder(), 'config.yaml');
   await writeFile(file, 'one');
   const followed = await follow(() => ({ files: [file], directories: [] }), { loadedAtMs: Date.now() });
   await followed.change();

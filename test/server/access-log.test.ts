@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { findSample, parseExposition } from '../support/exposition-parser.ts';
 import { type HeldUpstream, startHeldUpstream } from '../support/held-upstream.ts';
 import { endAll, jwtgateCommand } from '../support/jwtgate-process.ts';
-import { ask, configText, newFolder, runGate, secretOf, tokenOf } from '../support/running-gate.ts';
+import { ask, configText, runGate, secretOf, tokenOf } from '../support/running-gate.ts';
+import { newFolder } from '../support/scratch-folder.ts';
 import { mintHs256 } from '../support/tokens.ts';
 
 let upstream: HeldUpstream;
@@ -107,7 +108,7 @@ test('a reader that never reads costs lines, not requests, and does not keep the
 });
 
 test('stdout closed from the start (>&-) is no obstacle', async () => {
-  const folder = await newFolder();
+  const folder = newFolder();
   const path = join(folder, 'config.yaml');
   await writeFile(
     path,

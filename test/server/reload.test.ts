@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { findSample } from '../support/exposition-parser.ts';
 import { type HeldUpstream, startHeldUpstream } from '../support/held-upstream.ts';
 import { catches, endAll, startJwtgate } from '../support/jwtgate-process.ts';
-import { configText, newFolder, runGate, secretOf, tokenOf } from '../support/running-gate.ts';
+import { configText, runGate, secretOf, tokenOf } from '../support/running-gate.ts';
+import { newFolder } from '../support/scratch-folder.ts';
 import { mintHs256 } from '../support/tokens.ts';
 
 let upstream: HeldUpstream;
@@ -64,7 +65,7 @@ test('an unchanged config is a line in the log and nothing else', async () => {
 });
 
 test('a secret file that changed is taken up', async () => {
-  const folder = await newFolder();
+  const folder = newFolder();
   const secretFile = join(folder, 'acme.key');
   await writeFile(secretFile, secretOf('acme'));
   const tenants = `tenants: {acme: {secret: {file: ${secretFile}}, algorithms: [HS256]}}`;
@@ -154,7 +155,7 @@ test('log settings change live', async () => {
 });
 
 test('SIGHUP as early as it can be caught does not end the process, and is a reload once it serves', async () => {
-  const folder = await newFolder();
+  const folder = newFolder();
   await writeFile(join(folder, 'config.yaml'), config(['acme']));
   const process = startJwtgate(['run', '-c', join(folder, 'config.yaml')]);
   await catches(process.child, 1);

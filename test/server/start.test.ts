@@ -4,7 +4,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { endAll, startJwtgate } from '../support/jwtgate-process.ts';
-import { ask, configText, newFolder, runGate } from '../support/running-gate.ts';
+import { ask, configText, runGate } from '../support/running-gate.ts';
+import { newFolder } from '../support/scratch-folder.ts';
 import { until } from '../support/until.ts';
 
 afterEach(endAll);
@@ -12,7 +13,7 @@ afterEach(endAll);
 const config = configText({ upstreamPort: 1, tenants: ['acme'] });
 
 async function written(text: string): Promise<{ folder: string; path: string }> {
-  const folder = await newFolder();
+  const folder = newFolder();
   const path = join(folder, 'config.yaml');
   await writeFile(path, text);
   return { folder, path };
@@ -38,7 +39,7 @@ test('a config with problems: exit code 78, every problem on stderr with its pla
 });
 
 test('no config anywhere: exit code 78, and where it was looked for', async () => {
-  const started = startJwtgate(['run'], { cwd: await newFolder() });
+  const started = startJwtgate(['run'], { cwd: newFolder() });
   expect(await started.ended).toBe(78);
   expect(started.stderr).toContain('$JWTGATE_CONFIG');
 });
@@ -81,7 +82,7 @@ test('`ops: off` is no ops listener', async () => {
 });
 
 test('it listens on unix sockets, and takes over from one that was killed', async () => {
-  const folder = await newFolder();
+  const folder = newFolder();
   await mkdir(join(folder, 'sockets'));
   const [proxy, ops] = [join(folder, 'sockets/proxy'), join(folder, 'sockets/ops')];
   const text = config

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type HeldUpstream, startHeldUpstream } from '../support/held-upstream.ts';
 import { catches, endAll, startJwtgate } from '../support/jwtgate-process.ts';
-import { ask, configText, newFolder, runGate, tokenOf } from '../support/running-gate.ts';
+import { ask, configText, runGate, tokenOf } from '../support/running-gate.ts';
+import { newFolder } from '../support/scratch-folder.ts';
 
 let upstream: HeldUpstream;
 beforeAll(async () => {
@@ -70,7 +71,7 @@ test.each([
 });
 
 test('SIGTERM while it starts is a clean end', async () => {
-  const folder = await newFolder();
+  const folder = newFolder();
   await writeFile(join(folder, 'config.yaml'), config());
   const process = startJwtgate(['run', '-c', join(folder, 'config.yaml')]);
   // Node catches SIGTERM for itself before it runs anything; our handlers stand when SIGHUP's does.

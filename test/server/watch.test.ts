@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type HeldUpstream, startHeldUpstream } from '../support/held-upstream.ts';
 import { endAll, startJwtgate } from '../support/jwtgate-process.ts';
-import { configText, newFolder, runGate, secretOf, tenantText, tokenOf } from '../support/running-gate.ts';
+import { configText, runGate, secretOf, tenantText, tokenOf } from '../support/running-gate.ts';
+import { newFolder } from '../support/scratch-folder.ts';
 
 let upstream: HeldUpstream;
 beforeAll(async () => {
@@ -16,7 +17,7 @@ const config = (tenants: readonly string[], more?: string) =>
   configText({ upstreamPort: upstream.port, tenants, ...(more !== undefined && { more }) });
 
 test('--watch: a ConfigMap whose ..data is swapped is reloaded, twice in a row', async () => {
-  const volume = await newFolder();
+  const volume = newFolder();
   const update = async (name: string, tenants: readonly string[]) => {
     await mkdir(join(volume, name));
     await writeFile(join(volume, name, 'config.yaml'), config(tenants));
@@ -49,7 +50,7 @@ test('watch: true in the config, an atomic rename, and a broken file in between'
 });
 
 test('a new file that an include pattern takes in is a change, and so is what is written into it', async () => {
-  const folder = await newFolder();
+  const folder = newFolder();
   await mkdir(join(folder, 'tenants.d'));
   await writeFile(join(folder, 'tenants.d/acme.yaml'), `tenants:\n${tenantText('acme')}\n`);
   const text = config([], 'include: [tenants.d/*.yaml]').replace('tenants:\n', '');
@@ -61,7 +62,7 @@ test('a new file that an include pattern takes in is a change, and so is what is
 });
 
 test('a secret file that is rotated is followed', async () => {
-  const folder = await newFolder();
+  const folder = newFolder();
   await mkdir(join(folder, 'secrets'));
   const file = join(folder, 'secrets/acme');
   await writeFile(file, secretOf('acme'));

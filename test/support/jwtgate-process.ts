@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
+import { newFolder } from './scratch-folder.ts';
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
@@ -25,9 +25,7 @@ export interface JwtgateProcess {
 export const jwtgateCommand: readonly [string, string] = [process.execPath, bundleSources()];
 
 function bundleSources(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'jwtgate-bundle-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const outfile = join(folder, 'jwtgate.cjs');
+  const outfile = join(newFolder(), 'jwtgate.cjs');
   const entry = join(import.meta.dirname, '../../src/main.ts');
   buildSync({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'cjs', logLevel: 'error' });
   return outfile;

@@ -1,8 +1,8 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { type Agent, request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type JwtgateProcess, type StartOptions, startJwtgate } from './jwtgate-process.ts';
+import { newFolder } from './scratch-folder.ts';
 import { mintHs256 } from './tokens.ts';
 
 /** A tenant's HS256 secret in these tests' configs. */
@@ -41,10 +41,6 @@ export function tenantText(id: string): string {
   return `  ${id}: {match: {path: /${id}/**}, secret: ${secretOf(id)}, algorithms: [HS256]}`;
 }
 
-export function newFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'jwtgate-'));
-}
-
 export interface RunningGate {
   readonly process: JwtgateProcess;
   readonly proxyPort: number;
@@ -73,7 +69,7 @@ export async function runGate(
   text: string,
   options: StartOptions & { readonly args?: readonly string[]; readonly folder?: string } = {},
 ): Promise<RunningGate> {
-  const configPath = join(options.folder ?? (await newFolder()), 'config.yaml');
+  const configPath = join(options.folder ?? newFolder(), 'config.yaml');
   await writeFile(configPath, text);
   const process = startJwtgate(['run', '--config', configPath, ...(options.args ?? [])], options);
   const started = await process.logged('started');

@@ -3,7 +3,8 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { newFolder, type RunningGate, runGate } from './running-gate.ts';
+import { type RunningGate, runGate } from './running-gate.ts';
+import { newFolder } from './scratch-folder.ts';
 
 /** What the legacy service behind the gate saw of one request. */
 export interface SeenRequest {
@@ -51,7 +52,7 @@ export async function runExample(
   upstreamPort: number,
   change: (text: string) => string = (text) => text,
 ): Promise<RunningGate & { readonly folder: string }> {
-  const folder = await newFolder();
+  const folder = newFolder();
   const examples = join(import.meta.dirname, '../../examples');
   cpSync(examples, folder, { recursive: true });
   const text = change(readFileSync(join(examples, `${name}.yaml`), 'utf8'))
