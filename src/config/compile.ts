@@ -16,6 +16,7 @@ import { hashConfig } from './config-hash.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { findingInFile } from './finding.ts';
 import type { Load, Model } from './model.ts';
+import { createPacer, type Pause } from './pacer.ts';
 import { createReferencedFiles } from './referenced-files.ts';
 import type { GlobalConfig } from './shape/config.ts';
 import { compileTrustedProxies } from './trusted-proxies.ts';
@@ -58,12 +59,13 @@ export async function compileConfig(
   };
   const globalUpstream = await compileUpstream(globals);
   const compileTenant = createTenantCompiler(load, files, compileUpstream, globalUpstream, cors, sending.compile);
-  const prepared = await inBatches(model.tenants, preparedAtOnce, compileTenant);
+  const pause = createPacer();
+  const prepared = await inBatches(model.tenants, preparedAtOnce, compileTenant, pause);
   const recognition = compileRecognition(
     prepared.map(({ tenant, alternatives, locations }) => ({ id: tenant.id, match: alternatives, locations })),
   );
   const emitted = emittedNames(prepared, sending.headerNames);
-  checkTogether(model, prepared, recognition, emitted, main, load);
+  await checkTogether(model, prepared, recognition, emitted, main, load, pause);
   if (load.report.hasErrors()) return refused();
 
   for (const { slot, problem } of state.signingKeys.findConflicts(sending.slots, state.now())) {
@@ -75,10 +77,11 @@ export async function compileConfig(
   const held: KeySourceLease[] = [];
   const tenants = new Map<string, Tenant>();
   for (const one of prepared) {
+    await pause();
     // Each has one: upstreamPresent.
     tenants.set(one.tenant.id, openTenant(one, one.upstream as Upstream, sources, held));
   }
-  const hashes = hashConfig(model, files, load.deps.env);
+  const hashes = await hashConfig(model, files, load.deps.env, pause);
   const policy: Policy = Object.freeze({
     generation: ++generation,
     hash: hashes.all,
@@ -96,14 +99,15 @@ export async function compileConfig(
 }
 
 /** Everything that no part could see for itself. */
-function checkTogether(
+async function checkTogether(
   model: Model,
   prepared: readonly PreparedTenant[],
   recognition: CompiledRecognition,
   emitted: ReadonlyMap<string, string | undefined>,
   main: string,
   load: Load,
-): void {
+  pause: Pause,
+): Promise<void> {
   const { globals, globalsFit, declaredTenants } = model;
   // Whatever was left out has its error already; if ever one should not, nothing is served with a part missing.
   if (!globalsFit || model.tenants.length !== declaredTenants) {
@@ -115,16 +119,25 @@ function checkTogether(
     load.report.add(findingInFile(main, { message: 'there are no tenants, so every request would be refused', hint }));
   }
   const context = createCheckContext(load, !globalsFit || globals.config.upstream !== undefined);
-  for (const facts of prepared) for (const check of tenantChecks) check(facts, context);
+  for (const facts of prepared) {
+    await pause();
+    for (const check of tenantChecks) check(facts, context);
+  }
   checkTellApart(prepared, declaredTenants, load);
   checkReservedNames(prepared, emitted, load);
   // A tenant without match overlaps with all others, which was just said of it.
   if (prepared.every(({ tenant }) => tenant.config.match !== undefined)) checkOverlaps(prepared, recognition, load);
 }
 
-async function inBatches<T, U>(items: readonly T[], size: number, work: (item: T) => Promise<U>): Promise<U[]> {
+async function inBatches<T, U>(
+  items: readonly T[],
+  size: number,
+  work: (item: T) => Promise<U>,
+  pause: Pause,
+): Promise<U[]> {
   const done: U[] = [];
   for (let start = 0; start < items.length; start += size) {
+    await pause();
     done.push(...(await Promise.all(items.slice(start, start + size).map(work))));
   }
   return done;

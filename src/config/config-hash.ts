@@ -1,6 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import type { Environment } from './interpolate.ts';
 import type { Model } from './model.ts';
+import type { Pause } from './pacer.ts';
 import { isContainer, type Plain } from './places.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
 
@@ -15,11 +16,17 @@ export interface ConfigHashes {
  * Hashes the effective config: what was merged and filled, secrets and files that it names included, as a rotated
  * secret is a change. It can't be turned back: to try a guess of one secret against it takes all else, to the byte.
  */
-export function hashConfig({ globals, tenants }: Model, files: ReferencedFiles, env: Environment): ConfigHashes {
+export async function hashConfig(
+  { globals, tenants }: Model,
+  files: ReferencedFiles,
+  env: Environment,
+  pause: Pause,
+): Promise<ConfigHashes> {
   const all = createHash('sha256');
   const byTenant = new Map<string, string>();
   all.update(JSON.stringify([globals.raw, ...variablesIn(globals.raw, env)]));
   for (const tenant of tenants.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+    await pause();
     const text = JSON.stringify([tenant.id, tenant.raw, ...variablesIn(tenant.raw, env)]);
     all.update(text);
     byTenant.set(tenant.id, hash('sha256', `${text}${files.digestsOf(tenant).join()}`, 'base64url').slice(0, 16));

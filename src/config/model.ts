@@ -5,6 +5,7 @@ import { didYouMean } from './did-you-mean.ts';
 import { type FindingText, findingAt, type Report, type Severity } from './finding.ts';
 import { type Gathered, gather } from './gather.ts';
 import { fillPending, type Kept } from './interpolate.ts';
+import { createPacer } from './pacer.ts';
 import { findSpan, isPlainObject, type Places, type PlainObject } from './places.ts';
 import { type ConfigFile, readFiles } from './read-files.ts';
 import { type GlobalConfig, globalFields } from './shape/config.ts';
@@ -88,7 +89,7 @@ export async function readModel(main: string, load: Load): Promise<ReadConfig> {
       root: first.value,
     },
     globalsFit: globals !== undefined,
-    tenants: shapeTenants(gathered, check, load),
+    tenants: await shapeTenants(gathered, check, load),
     declaredTenants: gathered.tenants.size,
   };
   return { files, model };
@@ -105,7 +106,7 @@ function shapeGlobals(
   return config && { config, raw: filled, path: [], root };
 }
 
-function shapeTenants(gathered: Gathered, check: ShapeCheck, load: Load): TenantSection[] {
+async function shapeTenants(gathered: Gathered, check: ShapeCheck, load: Load): Promise<TenantSection[]> {
   const resolve = createTemplateResolver(gathered.templates, load.places, load.report);
   const withErrors = createErrorsMerge(gathered.globals, load.places);
   const prepare = (named: Named, section: 'tenants' | 'templates') => {
@@ -121,7 +122,9 @@ function shapeTenants(gathered: Gathered, check: ShapeCheck, load: Load): Tenant
     check.partial(raw, tenantFields, path);
   }
   const tenants: TenantSection[] = [];
+  const pause = createPacer();
   for (const tenant of gathered.tenants.values()) {
+    await pause();
     const { raw, path, root, isWhole } = prepare(tenant, 'tenants');
     const config = check.whole(raw, tenantFields, path);
     if (config !== undefined && isWhole) tenants.push({ id: tenant.id, config, raw, path, root });
