@@ -6,6 +6,7 @@ import type { Problem } from './config/problem.ts';
 import { createGate } from './gate/create-gate.ts';
 import { createKeySources } from './keys/key-sources.ts';
 import { accessLine } from './ops/access-log.ts';
+import { awaitSources } from './ops/awaited-sources.ts';
 import { clientAddress } from './ops/client-address.ts';
 import { describeError } from './ops/describe-error.ts';
 import { createGeneration, type Generation } from './ops/generation.ts';
@@ -92,11 +93,12 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
     hash: loaded.policy.hash,
     tenants: loaded.policy.tenants.size,
   });
+  const keysAwaited = awaitSources(() => loaded.requiredSources);
   const routes = opsRoutes(
     {
       config: served,
       draining: () => draining !== undefined,
-      keysAwaited: () => [],
+      keysAwaited,
       lastReloadProblem: () => report.lastProblem,
       needsRestart: () => report.needsRestart,
     },

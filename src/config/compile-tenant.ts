@@ -29,6 +29,11 @@ import { prepareKeys } from './prepare-keys.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
 import type { TenantConfig } from './shape/tenant.ts';
 
+/** A source, as readiness sees it. */
+export interface AwaitedSource {
+  status(): { readonly url: string; readonly readyOnce: boolean };
+}
+
 /** A tenant with all of its parts but the keys' sources, which are opened once the whole config has proved sound. */
 export interface PreparedTenant extends TenantFacts {
   readonly algorithms: ReadonlySet<string>;
@@ -138,18 +143,31 @@ function acceptedIssuers({ issuer, discovery, secret, keys, jwks }: TenantConfig
   return secret === undefined && keys === undefined && jwks === undefined ? [discovery.url] : undefined;
 }
 
-/** Opens a prepared tenant's key sources and makes it what the gate serves. Each lease taken is put into `leases`. */
+/** What a config holds of the sources that outlive it. */
+export interface HeldSources {
+  readonly leases: { release(): void }[];
+  /** Those that readiness waits for. */
+  readonly required: AwaitedSource[];
+}
+
+/** Opens a prepared tenant's key sources and makes it what the gate serves. Each lease taken is put into `into`. */
 export function openTenant(
   prepared: PreparedTenant,
   upstream: Upstream,
   sources: Pick<KeySources, 'acquire'> | undefined,
-  leases: KeySourceLease[],
+  into: HeldSources,
 ): Tenant {
   const { tenant, algorithms, keys, locations, checks, routes, claims, binds, headers, errors } = prepared;
   const { config, id } = tenant;
   const { mode, access, payloadHeader, forwardToken, normalizePath } = config;
-  const held = sources === undefined ? [] : keys.remote.map(({ address, policy }) => sources.acquire(address, policy));
-  leases.push(...held);
+  const held: KeySourceLease[] = [];
+  for (const { address, policy, required } of keys.remote) {
+    if (sources === undefined) break;
+    const lease = sources.acquire(address, policy);
+    held.push(lease);
+    if (required) into.required.push({ status: lease.status });
+  }
+  into.leases.push(...held);
   const keySources: KeySource[] = held.map(({ source }) => source);
   if (keys.keys.length > 0) keySources.unshift(staticKeys(keys.keys));
   const kid = config.kid ?? 'auto';

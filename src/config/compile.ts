@@ -1,7 +1,7 @@
 import { type JudgedNames, judgedNames } from '../gate/headers.ts';
 import type { Policy, Tenant, Timeouts, Upstream } from '../gate/policy.ts';
 import { type CompiledRecognition, compileRecognition } from '../gate/recognise.ts';
-import type { KeySourceLease, KeySources } from '../keys/key-sources.ts';
+import type { KeySources } from '../keys/key-sources.ts';
 import type { SigningSlot } from '../sign/signing-keys.ts';
 import { checkOverlaps, checkReservedNames, checkTellApart, emittedNames } from './check/across-tenants.ts';
 import { checkGlobals } from './check/globals.ts';
@@ -10,7 +10,13 @@ import { createCheckContext } from './check/tenant-facts.ts';
 import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
 import { createSendingCompiler, newSendingState } from './compile-sending.ts';
-import { createTenantCompiler, openTenant, type PreparedTenant } from './compile-tenant.ts';
+import {
+  type AwaitedSource,
+  createTenantCompiler,
+  type HeldSources,
+  openTenant,
+  type PreparedTenant,
+} from './compile-tenant.ts';
 import { createUpstreamCompiler } from './compile-upstream.ts';
 import { hashConfig } from './config-hash.ts';
 import { deepFreeze } from './deep-freeze.ts';
@@ -26,6 +32,8 @@ export interface CompiledConfig {
   readonly tenantHashes: ReadonlyMap<string, string>;
   /** Holds on key sources, to be released with the policy. */
   readonly leases: readonly { release(): void }[];
+  /** Sources that readiness waits for. */
+  readonly requiredSources: readonly AwaitedSource[];
   /** Every place that signs, to be adopted when the config is swapped in. */
   readonly signingSlots: readonly SigningSlot[];
 }
@@ -74,7 +82,7 @@ export async function compileConfig(
   }
   if (load.report.hasErrors()) return refused();
 
-  const held: KeySourceLease[] = [];
+  const held: HeldSources = { leases: [], required: [] };
   const tenants = new Map<string, Tenant>();
   for (const one of prepared) {
     await pause();
@@ -95,7 +103,13 @@ export async function compileConfig(
     limits: deepFreeze(globals.config.limits),
     timeouts: deepFreeze(timeoutsOf(globals.config)),
   });
-  return { policy, tenantHashes: hashes.tenants, leases: [...held, ...sending.leases], signingSlots: sending.slots };
+  return {
+    policy,
+    tenantHashes: hashes.tenants,
+    leases: [...held.leases, ...sending.leases],
+    requiredSources: held.required,
+    signingSlots: sending.slots,
+  };
 }
 
 /** Everything that no part could see for itself. */

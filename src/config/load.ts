@@ -1,6 +1,7 @@
 import type { Policy } from '../gate/policy.ts';
 import type { SigningSlot } from '../sign/signing-keys.ts';
 import { compileConfig } from './compile.ts';
+import type { AwaitedSource } from './compile-tenant.ts';
 import type { ConfigDeps } from './deps.ts';
 import { createExcerpts } from './excerpt.ts';
 import { createReport } from './finding.ts';
@@ -19,6 +20,8 @@ export interface LoadedConfig {
   /** A short digest of each tenant's own settings: what a reload changed has another. */
   readonly tenantHashes: ReadonlyMap<string, string>;
   readonly warnings: readonly Problem[];
+  /** Sources that readiness waits for. */
+  readonly requiredSources: readonly AwaitedSource[];
   /** Every place that signs, to be adopted when this config is swapped in. */
   readonly signingSlots: readonly SigningSlot[];
   /** Gives up the config's key sources; to be called once nothing is judged by its policy any more. */
@@ -41,13 +44,14 @@ export async function loadConfig(path: string, deps: ConfigDeps): Promise<Loaded
   const compiled = model && (await compileConfig(model, path, load, deps.keySources));
   const problems = describeFindings(load.report.findings(), createExcerpts(files, load.places));
   if (model === undefined || compiled === undefined) return { ok: false, problems };
-  const { policy, tenantHashes, leases, signingSlots } = compiled;
+  const { policy, tenantHashes, leases, requiredSources, signingSlots } = compiled;
   return {
     ok: true,
     policy,
     settings: settingsOf(model.globals.config),
     tenantHashes,
     warnings: problems,
+    requiredSources,
     signingSlots,
     release: () => {
       for (const lease of leases) lease.release();

@@ -18,8 +18,6 @@ const plannedKeys: ReadonlySet<string> = new Set([
   'tenants.*.replay',
   'tenants.*.closeAtExpiry',
   'tenants.*.token.websocketProtocol',
-  'tenants.*.jwks.required',
-  'tenants.*.discovery.required',
   'tenants.*.routes.rule',
   'tenants.*.routes.cors',
   'tenants.*.routes.basic',

@@ -30,6 +30,8 @@ export interface PreparedKeys {
 export interface RemoteSet {
   readonly address: SetAddress;
   readonly policy: FetchPolicy;
+  /** Readiness waits for it. */
+  readonly required: boolean;
 }
 
 /** Reads and imports a tenant's keys for its algorithms; whatever can't be used is a problem. */
@@ -137,7 +139,7 @@ async function prepareRemote(tenant: TenantSection, load: Load, files: Reference
     if ('problem' in url) complainIn(load, tenant, path, { message: url.problem });
     const ca = options.ca === undefined ? undefined : await readPem(tenant, [kind, 'ca'], options.ca, files);
     if (ca !== undefined) checkCertificates(tenant, [kind, 'ca'], ca, load);
-    remote.push({ address: { kind, url: options.url }, policy: fetchPolicy(options, ca) });
+    remote.push({ address: { kind, url: options.url }, policy: fetchPolicy(options, ca), required: options.required });
   }
   return remote;
 }

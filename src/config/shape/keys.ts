@@ -142,6 +142,11 @@ const fetchOptions = {
   ca: words()
     .optional()
     .describe('CA certificates that the source must be certified by: a path, or PEM text. Default: the public CAs.'),
+  required: flag()
+    .prefault(false)
+    .describe(
+      'true: /readyz answers 503 until these keys were fetched once. What fails after that never unreadies. Default: false.',
+    ),
   insecure: flag()
     .optional()
     .describe(
