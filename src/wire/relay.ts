@@ -254,7 +254,10 @@ export function relay(input: RelayInput): void {
   response.once('close', () => {
     if (!upstreamDone) giveUp.abort();
   });
-  attempt(handshake === undefined ? pool.agent : pool.freshAgent);
+  // A connection that will not be kept should not come from those that are: one that switches, or that the library
+  // has marked with Connection: close, which Node's pool would overlook.
+  const isLastOnConnection = handshake !== undefined || fields['transfer-encoding'] !== undefined;
+  attempt(isLastOnConnection ? pool.freshAgent : pool.agent);
 }
 
 /**

@@ -11,7 +11,7 @@ import type { UpstreamTls } from '../../src/gate/policy.ts';
 import { testCertificates } from '../support/certificates.ts';
 import { rawRequest } from '../support/raw-client.ts';
 import { until } from '../support/until.ts';
-import { answerEach, startRawUpstream, upstreamAt } from '../support/upstream.ts';
+import { answerEach, readRequests, startRawUpstream, upstreamAt } from '../support/upstream.ts';
 import { fakeGate } from './fake-gate.ts';
 import { openDoor, startLane } from './lane-rig.ts';
 
@@ -28,6 +28,18 @@ test('connections to the upstream are kept and shared between clients', async ()
   const lane = await startLane();
   for (let i = 0; i < 5; i += 1) expect((await lane.request(get)).status).toBe(200);
   expect(lane.upstream.connections).toHaveLength(1);
+});
+
+test('a chunked DELETE, which says Connection: close, goes over a connection of its own that is not used again', async () => {
+  const lane = await startLane();
+  const client = await lane.client();
+  for (const method of ['POST', 'DELETE', 'POST']) {
+    client.send(`${method} / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n`);
+    expect((await client.response()).status).toBe(200);
+  }
+  const perConnection = lane.upstream.connections.map(({ received }) => readRequests(received).requests);
+  expect(perConnection.map((requests) => requests.map(({ method }) => method))).toEqual([['POST', 'POST'], ['DELETE']]);
+  expect(perConnection[1]?.[0]?.headers.connection).toBe('close');
 });
 
 test('maxConnections is the most there are; further requests wait for one', async () => {
