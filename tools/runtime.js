@@ -15,11 +15,14 @@ export function runtimeEnvironment(root, env) {
   const path = [bin, withoutLocalBin(root, env.PATH)].join(delimiter);
   const found = pinnedNode.version ?? tryNode('node', { ...env, PATH: path }).version;
   if (found !== undefined && majorOf(found) === major) return { env: { ...env, PATH: path } };
+  const reinstall = packages.includes(`node-${process.platform}-${process.arch}`)
+    ? ', or remove node_modules and run this again'
+    : '';
   return {
     problem:
       `Node ${major} is needed. The pinned one (${version}, from npm: ${packages.join(', ')}) can't be used on this ` +
       `${process.platform}-${process.arch} machine (${pinnedNode.why ?? `it is ${found}`}), and the node on PATH is ` +
-      `${found ?? 'missing'}: put a Node ${major} there.`,
+      `${found ?? 'missing'}: put a Node ${major} there${reinstall}.`,
   };
 }
 

@@ -1,0 +1,13 @@
+import { resolve } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+/** Builds the image and runs it. Minutes, and root's tools: on demand, by `npm run test:image`. */
+export default defineConfig({
+  root: resolve(import.meta.dirname, '../..'),
+  test: {
+    include: ['test/image/**/*.test.ts'],
+    reporters: ['default', './tools/skips-reporter.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 600_000,
+  },
+});
