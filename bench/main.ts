@@ -55,7 +55,10 @@ async function run(options: BenchOptions): Promise<void> {
   for (const benchCase of options.cases) say(formatCase(benchCase, results));
   if (options.recognition) await measureRecognition();
   if (options.jsonFile !== undefined) {
-    writeFileSync(options.jsonFile, `${JSON.stringify({ machine, options, results }, undefined, 2)}\n`);
+    writeFileSync(
+      options.jsonFile,
+      `${JSON.stringify({ machine, rounds: options.rounds, effort: options.effort, results }, undefined, 2)}\n`,
+    );
   }
   process.exit(0);
 }
