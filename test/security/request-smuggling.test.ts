@@ -215,8 +215,8 @@ test.for([
   const lane = await startLane();
   for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND']) {
     await lane.request(`${method} /${method} HTTP/1.1\r\nHost: a\r\n${rest}`);
-    const last = lane.upstream.requests().at(-1);
-    expect(last).toMatchObject({ target: `/${method}`, body: hidden });
+    const arrived = lane.upstream.requests().filter(({ target }) => target === `/${method}`);
+    expect(arrived).toMatchObject([{ method, body: hidden }]);
   }
   expect(lane.upstream.requests()).toHaveLength(8);
   expect(lane.gate.heads).toHaveLength(8);
