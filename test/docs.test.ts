@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
 import type { ConfigDeps } from '../src/config/deps.ts';
 import { formatProblems } from '../src/config/format-problems.ts';
 import { loadConfig } from '../src/config/load.ts';
@@ -25,8 +26,8 @@ describe('configs that the pages show', () => {
     expect(config?.text.trim().split('\n').length).toBeLessThan(25);
   });
 
-  test.for(configs)('$page, config $index loads', async ({ text }, { skip }) => {
-    const loaded = await loadConfig('/etc/jwtgate/config.yaml', depsWith(completed(text)));
+  test.for(configs)('$page, config $index loads', async ({ page, text }, { skip }) => {
+    const loaded = await loadConfig('/etc/jwtgate/config.yaml', depsWith(completed(text, page)));
     if (loaded.ok) return loaded.release();
     skip(
       loaded.problems.some((problem) => problem.message.includes(notYetText)),
@@ -51,11 +52,15 @@ describe('the README', () => {
   });
 });
 
-/** Pages show parts, too: what every config must have is added where a page left it out. */
-function completed(text: string): string {
-  const upstream = /^upstream:/m.test(text) ? '' : 'upstream: http://127.0.0.1:3000\n';
-  const tenants = /^tenants:/m.test(text) ? '' : 'tenants: {any: {secret: {file: /run/secrets/any}}}\n';
-  return `${text}\n${upstream}${tenants}`;
+/** Pages show parts, too: what every config must have is added, templates from the example that the page is about. */
+function completed(text: string, page: string): string {
+  const lacks = (key: string) => !new RegExp(`^${key}:`, 'm').test(text);
+  const [example] = /examples\/[\w-]+\.yaml/.exec(read(page)) ?? [];
+  const parts = [text];
+  if (lacks('upstream')) parts.push('upstream: http://127.0.0.1:3000');
+  if (lacks('tenants')) parts.push('tenants: {any: {secret: {file: /run/secrets/any}}}');
+  if (lacks('templates') && example) parts.push(stringify({ templates: parse(read(example)).templates }));
+  return parts.join('\n');
 }
 
 /** The page's text as the main file; every other file that it names is there: an RSA key in *.pem, else a long secret. */
