@@ -1,5 +1,5 @@
 import { framesMessage } from '../gate/identity-headers.ts';
-import { createProvisioning } from '../gate/provision.ts';
+import { createProvisioning, type ProvisionDeps } from '../gate/provision.ts';
 import type { Signing } from '../gate/send.ts';
 import { type Sending, sendAsIs } from '../gate/send.ts';
 import type { JsonObject } from '../gate/token.ts';
@@ -73,6 +73,17 @@ export interface SendingCompiler {
 
 type AnySection = Section<unknown>;
 
+/*
+ * Made out here: a function made inside the compiler would keep all that the compiler sees, down to the texts of the
+ * config, for as long as the policy lives.
+ */
+const abortingLease = (closing: AbortController) => ({ release: () => closing.abort() });
+const provisioningCall =
+  (env: SendingState['env'], signal: AbortSignal): ProvisionDeps['call'] =>
+  (request) =>
+    call({ ...request, maxBytes: mostAnswerBytes, ca: undefined, env, signal });
+const closingLease = (grant: { close(): void }) => ({ release: () => grant.close() });
+
 /** Compiles what several tenants share, by a template or the top-level upstream, once. */
 export function createSendingCompiler(
   globals: Section<GlobalConfig>,
@@ -86,7 +97,7 @@ export function createSendingCompiler(
   const made = new Map<object, Promise<unknown>>();
   const variablesOf = new Map<object, readonly string[]>();
   const closing = new AbortController();
-  leases.push({ release: () => closing.abort() });
+  leases.push(abortingLease(closing));
 
   /** Made once for each part of a config, whoever has it. */
   function once<T>(part: object, make: () => Promise<T>): Promise<T> {
@@ -130,7 +141,7 @@ export function createSendingCompiler(
     const { scope, timeout } = config;
     const { now, random, env } = state;
     const grant = createGrant({ tokenEndpoint, signer, scope, params, timeoutMs: timeout }, { now, random, env });
-    leases.push({ release: () => grant.close() });
+    leases.push(closingLease(grant));
     return grant;
   }
 
@@ -223,7 +234,7 @@ export function createSendingCompiler(
       { endpoint, url, method, timeoutMs: timeout, rememberMs: remember, subject, headers, body, signing },
       {
         provisions: state.provisions,
-        call: (request) => call({ ...request, maxBytes: mostAnswerBytes, ca: undefined, env, signal: closing.signal }),
+        call: provisioningCall(env, closing.signal),
       },
     );
   }
