@@ -3,6 +3,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { StartOptions } from './jwtgate-process.ts';
 import { type RunningGate, runGate } from './running-gate.ts';
 import { newFolder } from './scratch-folder.ts';
 
@@ -51,6 +52,7 @@ export async function runExample(
   name: string,
   upstreamPort: number,
   change: (text: string) => string = (text) => text,
+  options: Pick<StartOptions, 'env'> = {},
 ): Promise<RunningGate & { readonly folder: string }> {
   const folder = newFolder();
   const examples = join(import.meta.dirname, '../../examples');
@@ -58,7 +60,7 @@ export async function runExample(
   const text = change(readFileSync(join(examples, `${name}.yaml`), 'utf8'))
     .replace(/^listen: .*$/m, 'listen: 127.0.0.1:0\nops: 127.0.0.1:0')
     .replaceAll('http://127.0.0.1:3000', `http://127.0.0.1:${upstreamPort}`);
-  return { ...(await runGate(text, { folder })), folder };
+  return { ...(await runGate(text, { folder, ...options })), folder };
 }
 
 export interface Answer {
