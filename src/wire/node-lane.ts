@@ -149,6 +149,8 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
       applyLimits(server, gate());
       if (read !== undefined && read.byteLength > 0) socket.unshift(read);
       server.emit('connection', socket);
+      // Whoever read from it before may have paused it; Node's server starts only one that was never touched.
+      if (socket.isPaused()) socket.resume();
     },
     get activeExchanges() {
       let count = 0;
