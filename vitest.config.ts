@@ -8,7 +8,8 @@ export default defineConfig({
     // Processes, not threads: tests send signals, change the environment and watch their own handles.
     pool: 'forks',
     reporters: ['default', './tools/skips-reporter.ts'],
-    testTimeout: 15_000,
-    hookTimeout: 15_000,
+    // Generous: what takes a second here may take ten on a machine that is busy with other work.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
   },
 });
