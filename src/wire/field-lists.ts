@@ -2,7 +2,7 @@
  * Fields that belong to one connection (RFC 9110 section 7.6.1) or frame one message (RFC 9112 section 6): the lane
  * writes its own and copies none of them.
  */
-const connectionFields: ReadonlySet<string> = new Set([
+export const requestConnectionFields: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
   'expect',
@@ -15,8 +15,8 @@ const connectionFields: ReadonlySet<string> = new Set([
 ]);
 
 /** Hop-by-hop in an answer: the above (Content-Length is treated apart), and the challenge of a proxy behind us. */
-const responseConnectionFields: ReadonlySet<string> = new Set([
-  ...[...connectionFields].filter((name) => name !== 'content-length' && name !== 'expect'),
+export const responseConnectionFields: ReadonlySet<string> = new Set([
+  ...[...requestConnectionFields].filter((name) => name !== 'content-length' && name !== 'expect'),
   'proxy-authenticate',
   'proxy-authentication-info',
   'te',
@@ -27,7 +27,7 @@ const responseConnectionFields: ReadonlySet<string> = new Set([
  * authentication, and what describes the content. An upstream that merges trailers into headers would obey them.
  */
 const headerOnlyFields: ReadonlySet<string> = new Set([
-  ...connectionFields,
+  ...requestConnectionFields,
   'age',
   'authorization',
   'cache-control',
@@ -66,7 +66,7 @@ export function nominatedNames(headers: readonly string[]): ReadonlySet<string> 
 
 /** May a field of this name, in a final list from the gate, be copied as it is? What may not is the lane's to write. */
 export function isRequestField(lowerName: string): boolean {
-  return !connectionFields.has(lowerName);
+  return !requestConnectionFields.has(lowerName);
 }
 
 /** May a field of this name pass from an upstream's answer to the client? */

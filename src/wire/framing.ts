@@ -38,7 +38,7 @@ export type FramingVerdict =
   | { readonly kind: 'fault'; readonly fault: FramingFault };
 
 /** Share of `headerBytes` that the target alone may take; a full-size token in a query still fits. */
-const targetShare = 0.75;
+export const targetShare = 0.75;
 
 /** RFC 3986 section 3.2.2 without userinfo, percent-encoding and sub-delims: no real host has them, and upstreams differ on them. */
 const namedHost = /^[A-Za-z0-9._~-]+(?::\d{1,5})?$/;
@@ -112,9 +112,13 @@ function findHostFault(head: RawHead): FramingFault | undefined {
   if (host === undefined) {
     return head.httpVersion === '1.0' ? undefined : { status: 400, detail: 'no Host' };
   }
-  const address = bracketedHost.exec(host)?.[1];
-  const wellFormed = address === undefined ? namedHost.test(host) : isIPv6(address);
-  return wellFormed ? undefined : { status: 400, detail: 'Host is not a host and optional port' };
+  return isHost(host) ? undefined : { status: 400, detail: 'Host is not a host and optional port' };
+}
+
+/** Is this value of Host one that every upstream reads alike? */
+export function isHost(value: string): boolean {
+  const address = bracketedHost.exec(value)?.[1];
+  return address === undefined ? namedHost.test(value) : isIPv6(address);
 }
 
 /** RFC 9112 sections 6.1 to 6.3, without any of the leniencies they grant to recipients. */
@@ -132,9 +136,14 @@ function readBodyFraming(head: RawHead): BodyFraming | FramingFault {
   if (lengths.length > 1) return { status: 400, detail: 'more than one Content-Length' };
   const [length] = lengths;
   if (length === undefined) return { kind: 'none' };
-  if (!/^(?:0|[1-9]\d{0,14})$/.test(length))
-    return { status: 400, detail: 'Content-Length is not a plain decimal number' };
-  return length === '0' ? { kind: 'none' } : { kind: 'length', bytes: Number(length) };
+  const bytes = parseContentLength(length);
+  if (bytes === undefined) return { status: 400, detail: 'Content-Length is not a plain decimal number' };
+  return bytes === 0 ? { kind: 'none' } : { kind: 'length', bytes };
+}
+
+/** Plain decimal without sign, list or leading zero, of less than a petabyte; undefined for anything else. */
+export function parseContentLength(value: string): number | undefined {
+  return /^(?:0|[1-9]\d{0,14})$/.test(value) ? Number(value) : undefined;
 }
 
 /** Undefined where something is expected that nobody can meet; HTTP/1.0 expectations are ignored (RFC 9110 section 10.1.1). */

@@ -4,6 +4,7 @@ import type { Gate } from '../gate/gate.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { Exchange, type ExchangeInput } from './exchange.ts';
 import { judgeFraming } from './framing.ts';
+import { refuseForGateFault } from './gate-fault.ts';
 import { rawHead, readHead } from './read-head.ts';
 import { relay } from './relay.ts';
 import { ReadableBody } from './request-body.ts';
@@ -64,9 +65,7 @@ export function serveRequest(input: ServeInput): void {
     const { handshake } = input;
     relay({ exchange, head, allowed: decision, pool, framing, read: content.bytes, saysContinue, handshake });
   };
-  // The gate promises never to fail. Should it, then this request is refused, and nothing else suffers.
-  const onFault = (error: unknown) =>
-    obey(gate.refuse('requestRefused', `the gate failed: ${faultPlace(error)}`, { head, status: 500, close: true }));
+  const onFault = (error: unknown) => obey(refuseForGateFault(gate, head, error));
   let decision: Decision | Promise<Decision>;
   try {
     decision = gate.decide(head, content);
@@ -76,13 +75,6 @@ export function serveRequest(input: ServeInput): void {
   }
   if (decision instanceof Promise) void decision.then(obey, onFault);
   else obey(decision);
-}
-
-/** The kind and place of an error, without its message, which may hold what the client sent. */
-function faultPlace(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
-  const place = error.stack?.split('\n').find((line) => line.trimStart().startsWith('at '));
-  return `${error.name} ${place?.trim() ?? ''}`;
 }
 
 function beginExchange(

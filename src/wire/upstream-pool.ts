@@ -72,7 +72,7 @@ function createPool(upstream: Upstream): UpstreamPool {
  * The server name is always given, as Node would otherwise take it from the request's Host: a client could then
  * choose which name the upstream's certificate has to carry.
  */
-function tlsOptions({ host, tls }: Upstream): Record<string, unknown> {
+export function tlsOptions({ host, tls }: Upstream): Record<string, unknown> {
   return {
     servername: tls?.serverName ?? (isIP(host) === 0 ? host : ''),
     rejectUnauthorized: tls?.insecure !== true,
