@@ -2,9 +2,26 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // These need what is built first: `npm run test:packaged` and test/image have configs of their own.
-    exclude: ['test/packaged/**', 'test/image/**'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'all',
+          include: ['test/**/*.test.ts'],
+          // These need what is built first: `npm run test:packaged` and test/image have configs of their own.
+          exclude: ['test/packaged/**', 'test/image/**'],
+        },
+      },
+      // What holds on the fast lane has to hold on the node lane: the same tests again, through that alone.
+      {
+        extends: true,
+        test: {
+          name: 'node lane',
+          include: ['test/wire/*.test.ts', 'test/security/*.test.ts'],
+          env: { LANE: 'node' },
+        },
+      },
+    ],
     // Processes, not threads: tests send signals, change the environment and watch their own handles.
     pool: 'forks',
     reporters: ['default', './tools/skips-reporter.ts'],

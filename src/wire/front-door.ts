@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Gate } from '../gate/gate.ts';
+import { createFastLane } from './fast/lane.ts';
 import { bindUnixPath, type ListenAddress } from './listen-address.ts';
 import { createNodeLane } from './node-lane.ts';
 
@@ -8,6 +9,8 @@ export interface FrontDoorOptions {
   readonly listen: ListenAddress;
   /** The policy of the moment; asked once for each request and each connection. */
   readonly gate: () => Gate;
+  /** `auto` (default): canonical requests take the fast lane. `node`: all take the node lane. */
+  readonly lane?: 'auto' | 'node' | undefined;
 }
 
 export interface FrontDoor {
@@ -31,28 +34,32 @@ export interface FrontDoor {
 const goodbyeMs = 500;
 
 /**
- * Listens for clients and hands each socket to the node lane. Rejects with Node's error (EADDRINUSE, EACCES, ENOENT)
- * where it can't listen.
+ * Listens for clients and hands each socket to a lane: to the fast one, which passes it on to the node lane with the
+ * first request that is not in canonical form. Rejects with Node's error (EADDRINUSE, EACCES, ENOENT) where it can't
+ * listen.
  */
-export async function createFrontDoor({ listen, gate }: FrontDoorOptions): Promise<FrontDoor> {
-  const lane = createNodeLane({ gate });
+export async function createFrontDoor({ listen, gate, lane = 'auto' }: FrontDoorOptions): Promise<FrontDoor> {
+  const nodeLane = createNodeLane({ gate });
+  const fastLane = createFastLane({ gate, handOver: nodeLane.accept });
+  const firstLane = lane === 'node' ? nodeLane : fastLane;
+  const lanes = [fastLane, nodeLane];
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    lane.accept(socket);
+    firstLane.accept(socket);
   });
   await listenOn(server, listen);
 
   let closing: Promise<void> | undefined;
   const stopNow = () => {
-    lane.close();
+    for (const each of lanes) each.close();
     for (const socket of sockets) socket.destroy();
   };
   return {
     address: boundAddress(server, listen),
     get activeExchanges() {
-      return lane.activeExchanges;
+      return fastLane.activeExchanges + nodeLane.activeExchanges;
     },
     get openConnections() {
       return sockets.size;
@@ -63,18 +70,20 @@ export async function createFrontDoor({ listen, gate }: FrontDoorOptions): Promi
         return closing;
       }
       let deadline = setTimeout(() => {
-        lane.goAway();
+        nodeLane.goAway();
         deadline = setTimeout(stopNow, goodbyeMs);
       }, drainMs);
       closing = once(server, 'close').then(() => {
         clearTimeout(deadline);
-        lane.close();
+        for (const each of lanes) each.close();
       });
       server.close();
-      lane.drain();
+      for (const each of lanes) each.drain();
       return closing;
     },
-    retainUpstreams: lane.retainUpstreams,
+    retainUpstreams(keys) {
+      for (const each of lanes) each.retainUpstreams(keys);
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest';
+import type { Gate } from '../../src/gate/gate.ts';
 import type { Upstream } from '../../src/gate/policy.ts';
 import { createFrontDoor, type FrontDoor } from '../../src/wire/front-door.ts';
 import { openRawClient, type ParsedResponse, type RawClient, rawRequest } from '../support/raw-client.ts';
@@ -18,16 +19,23 @@ export interface LaneRig {
 
 export interface LaneRigOptions extends Omit<FakeGateOptions, 'upstream'> {
   readonly reply?: Reply;
+  /** Default: what `LANE` says, so that the same tests run through both lanes. */
+  readonly lane?: 'auto' | 'node';
   /** Changes to how the gate names the upstream. */
   readonly upstream?: Partial<Upstream>;
 }
 
 /** A raw upstream, a gate of fixed opinion, and the front door between them; all closed when the test is over. */
-export async function startLane({ reply, upstream: changes, ...gateOptions }: LaneRigOptions = {}): Promise<LaneRig> {
+export async function startLane({
+  reply,
+  upstream: changes,
+  lane,
+  ...gateOptions
+}: LaneRigOptions = {}): Promise<LaneRig> {
   const upstream = await startRawUpstream(reply);
   onTestFinished(() => upstream.close());
   const gate = fakeGate({ upstream: { ...upstream.upstream, ...changes }, ...gateOptions });
-  const door = await openDoor(gate);
+  const door = await openDoor(gate, lane);
   const { port } = door;
   return {
     upstream,
@@ -43,8 +51,13 @@ export async function startLane({ reply, upstream: changes, ...gateOptions }: La
   };
 }
 
-export async function openDoor(gate: FakeGate): Promise<{ readonly door: FrontDoor; readonly port: number }> {
-  const door = await createFrontDoor({ listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, gate: () => gate });
+const laneOfThisRun = process.env.LANE === 'node' ? 'node' : 'auto';
+
+export async function openDoor(
+  gate: Gate,
+  lane: 'auto' | 'node' = laneOfThisRun,
+): Promise<{ readonly door: FrontDoor; readonly port: number }> {
+  const door = await createFrontDoor({ listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, gate: () => gate, lane });
   onTestFinished(() => door.close({ drainMs: 0 }));
   if (door.address.kind !== 'tcp') throw new Error('not a TCP listener');
   return { door, port: door.address.port };

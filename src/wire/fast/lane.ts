@@ -1,0 +1,79 @@
+import type { Socket } from 'node:net';
+import type { Gate } from '../../gate/gate.ts';
+import type { Upstream } from '../../gate/policy.ts';
+import { ClientConnection, type LaneServices } from './client-connection.ts';
+import { createCoarseTimer, defaultTickMs } from './timers.ts';
+import { UpstreamPool } from './upstream-pool.ts';
+
+export interface FastLaneOptions {
+  /** The policy of the moment; asked once for each request. */
+  readonly gate: () => Gate;
+  /** Takes a client over whose next request is not canonical; `bytes` were read from it and not judged. */
+  readonly handOver: (socket: Socket, bytes: Buffer) => void;
+  readonly tickMs?: number;
+}
+
+/** A strict HTTP/1.1 server and client on sockets, for requests in canonical form; all others go elsewhere untouched. */
+export interface FastLane {
+  accept(socket: Socket): void;
+  /** Requests that were begun and are not over. */
+  readonly activeExchanges: number;
+  /** Ends idle connections now, and each busy one after its answer. */
+  drain(): void;
+  /** Cuts every exchange and connection. */
+  close(): void;
+  /** Lets go of connections to upstreams whose `Upstream.key` is not among these. */
+  retainUpstreams(keys: ReadonlySet<string>): void;
+}
+
+export function createFastLane({ gate, handOver, tickMs = defaultTickMs }: FastLaneOptions): FastLane {
+  const timer = createCoarseTimer(tickMs);
+  const connections = new Set<ClientConnection>();
+  const pools = new Map<string, UpstreamPool>();
+  let draining = false;
+
+  const services: LaneServices = {
+    timer,
+    gate,
+    handOver,
+    get draining() {
+      return draining;
+    },
+    pool(upstream: Upstream) {
+      let pool = pools.get(upstream.key);
+      if (pool === undefined) {
+        pool = new UpstreamPool(upstream, timer);
+        pools.set(upstream.key, pool);
+      }
+      return pool;
+    },
+    forget: (connection) => void connections.delete(connection),
+  };
+
+  return {
+    accept(socket) {
+      connections.add(new ClientConnection(socket, services));
+    },
+    get activeExchanges() {
+      let active = 0;
+      for (const connection of connections) if (connection.busy) active++;
+      return active;
+    },
+    drain() {
+      draining = true;
+      for (const connection of [...connections]) connection.drain();
+    },
+    close() {
+      for (const { socket } of connections) socket.destroy();
+      for (const pool of pools.values()) pool.destroyAll();
+      timer.close();
+    },
+    retainUpstreams(keys) {
+      for (const [key, pool] of pools) {
+        if (keys.has(key)) continue;
+        pools.delete(key);
+        pool.retire();
+      }
+    },
+  };
+}
