@@ -1,0 +1,178 @@
+import fc from 'fast-check';
+import { createFrontDoor } from '../../src/wire/front-door.ts';
+import { inPieces, mangledRequests, pieceCuts } from '../support/mangled-requests.ts';
+import { openRawClient } from '../support/raw-client.ts';
+import { until } from '../support/until.ts';
+import { type RawUpstream, readRequests, startRawUpstream, type UpstreamConnection } from '../support/upstream.ts';
+import { allow, type FakeGate, fakeGate, refusal } from '../wire/fake-gate.ts';
+
+/** One client's connection: what it sends, and how it and the upstream behave. */
+interface Scenario {
+  readonly text: string;
+  readonly cuts: readonly number[];
+  readonly client: 'waits' | 'leaves' | 'resets' | 'ends';
+  /** Share of its bytes after which it does so. */
+  readonly clientAt: number;
+}
+
+const scenarios: fc.Arbitrary<Scenario> = fc.record({
+  text: mangledRequests,
+  cuts: pieceCuts,
+  client: fc.constantFrom('waits', 'waits', 'waits', 'leaves', 'resets', 'ends'),
+  clientAt: fc.double({ min: 0, max: 1, noNaN: true }),
+});
+
+const answers = [
+  'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello',
+  'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 1\r\n\r\n',
+  'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nup to the end',
+  'HTTP/1.0 200 OK\r\n\r\nup to the end',
+  'HTTP/1.1 204 No Content\r\n\r\n',
+  'HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n',
+  'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+  'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil',
+  'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort',
+  'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n',
+  'HTTP/1.1 200 OK\r\nA: \x00\r\n\r\n',
+  'nonsense\r\n\r\n',
+  '',
+] as const;
+
+/** Small, so that what hangs is seen to. */
+const timeouts = { headerMs: 400, idleMs: 400, connectMs: 400, responseMs: 400, drainMs: 100 };
+
+/** Longer than all of them together, on a busy machine. */
+const mostMs = 10_000;
+
+export interface FuzzReport {
+  readonly connections: number;
+  readonly judged: number;
+  readonly forwarded: number;
+  readonly byLane: Readonly<Record<'fast' | 'node', number>>;
+}
+
+/**
+ * Sends mangled requests through the front door, with clients and upstreams that leave at any moment, for so many
+ * connections. Throws where a connection hangs, a request is finished twice or never, anything reaches the upstream
+ * that was not judged, or more than was judged.
+ */
+export async function fuzzLanes({ seed, connections }: { seed: number; connections: number }): Promise<FuzzReport> {
+  const random = createRandom(seed);
+  const upstream = await startRawUpstream((unanswered, connection) => reply(unanswered, connection, random));
+  const gate = judgingGate(upstream, random);
+  const door = await createFrontDoor({ listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, gate: () => gate });
+  const port = door.address.kind === 'tcp' ? door.address.port : 0;
+  try {
+    const queue = fc.sample(scenarios, { seed, numRuns: connections }).values();
+    await Promise.all(Array.from({ length: 64 }, () => runAll(queue, port)));
+    await until('no exchange is left', () => door.activeExchanges === 0, mostMs);
+    return check(upstream, gate, connections);
+  } finally {
+    await door.close({ drainMs: 0 });
+    await upstream.close();
+  }
+}
+
+async function runAll(queue: Iterator<Scenario>, port: number): Promise<void> {
+  for (let next = queue.next(); next.done !== true; next = queue.next()) {
+    try {
+      await run(next.value, port);
+    } catch (error) {
+      throw new Error(`with ${JSON.stringify(next.value)}`, { cause: error });
+    }
+  }
+}
+
+async function run({ text, cuts, client: manner, clientAt }: Scenario, port: number): Promise<void> {
+  const client = await openRawClient({ port, host: '127.0.0.1' });
+  const sent = manner === 'waits' ? text : text.slice(0, Math.floor(clientAt * text.length));
+  for (const piece of inPieces(sent, cuts)) {
+    client.send(piece);
+    await new Promise(setImmediate);
+  }
+  if (manner === 'leaves') client.destroy();
+  else if (manner === 'resets') client.socket.resetAndDestroy();
+  else if (manner === 'ends') client.socket.end();
+  await client.closed(mostMs);
+  client.destroy();
+}
+
+/** Every request gets an id of its own that only the gate can give; some are refused, some decided late. */
+function judgingGate(upstream: RawUpstream, random: () => number): FakeGate {
+  const gate = fakeGate({
+    upstream: upstream.upstream,
+    timeouts,
+    decide: (head) => {
+      const headers = allow(upstream.upstream, head).headers;
+      const decision =
+        random() < 0.15
+          ? refusal('tokenMissing')
+          : allow(upstream.upstream, head, { headers: [...headers, 'X-Judged', head.id] });
+      return random() < 0.2 ? new Promise((resolve) => setImmediate(resolve, decision)) : decision;
+    },
+  });
+  return gate;
+}
+
+/** Answers each whole request in one of many ways, and now and then dies in the midst of it. */
+function reply(unanswered: string, connection: UpstreamConnection, random: () => number): string | undefined {
+  const { requests, rest } = readRequests(unanswered);
+  if (random() < 0.02) {
+    connection.socket.resetAndDestroy();
+    return undefined;
+  }
+  // An answer before the request is there in full.
+  if (requests.length === 0 && random() > 0.02) return undefined;
+  if (requests.length > 1 || (requests.length === 1 && rest !== '')) throw new Error('more than one request at once');
+  const isHead = unanswered.startsWith('HEAD ');
+  const answer = answers[Math.floor(random() * answers.length)] as string;
+  const whole = isHead ? answer.slice(0, answer.lastIndexOf('\r\n\r\n') + 4) : answer;
+  const isCut = random() < 0.1;
+  const endsConnection = isCut || answer.includes('up to the end') || random() < 0.05;
+  const text = isCut ? whole.slice(0, Math.floor(random() * whole.length)) : whole;
+  if (endsConnection) setImmediate(() => connection.socket.end());
+  return text === '' ? undefined : text;
+}
+
+function check(upstream: RawUpstream, gate: FakeGate, connections: number): FuzzReport {
+  const asked = new Map(gate.heads.map((head) => [head.id, head]));
+  const timesForwarded = new Map<string, number>();
+  for (const { received } of upstream.connections) {
+    // Throws where a strict reader finds anything but requests.
+    const { requests } = readRequests(received);
+    for (const { headers, method, target } of requests) {
+      const id = headers['x-judged'] ?? '';
+      const head = asked.get(id);
+      if (head === undefined) throw new Error(`unjudged upstream: ${method} ${target} (${id})`);
+      if (head.method !== method || head.target !== target) throw new Error(`other than judged: ${method} ${target}`);
+      if (headers['x-user'] !== 'verified') throw new Error(`a spoofed identity: ${headers['x-user']}`);
+      timesForwarded.set(id, (timesForwarded.get(id) ?? 0) + 1);
+    }
+  }
+  for (const [id, times] of timesForwarded) {
+    const method = asked.get(id)?.method ?? '';
+    // One more for a kept connection that turned out dead.
+    if (times > (['POST', 'PATCH'].includes(method) ? 1 : 2)) throw new Error(`${id} was forwarded ${times} times`);
+  }
+  const finished = new Set<string>();
+  const byLane = { fast: 0, node: 0 };
+  for (const { head, lane } of gate.outcomes) {
+    byLane[lane]++;
+    if (head === undefined) continue;
+    if (finished.has(head.id)) throw new Error(`finished twice: ${head.id}`);
+    finished.add(head.id);
+  }
+  for (const id of asked.keys()) if (!finished.has(id)) throw new Error(`never finished: ${id}`);
+  return { connections, judged: asked.size, forwarded: timesForwarded.size, byLane };
+}
+
+/** A small generator (mulberry32): the same run again for the same seed, but for what the network decides. */
+function createRandom(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
