@@ -63,7 +63,7 @@ export function complainIn(
 
 /** Place of a value of a section, for `related`. */
 export function spanIn({ places }: Load, { raw }: Pick<Section<unknown>, 'raw'>, path: ConfigPath): Span | undefined {
-  return findSpan(places, raw, path, 'key');
+  return findSpan(places, raw, path, 'value');
 }
 
 export interface ReadConfig {
