@@ -18,9 +18,11 @@ import { opsRoutes } from './ops/ops-routes.ts';
 import { recordReads } from './ops/recorded-reads.ts';
 import { createReloadReport } from './ops/reload-report.ts';
 import { createRequestIds } from './ops/request-id.ts';
+import { logRevocationEvent } from './ops/revocation-log.ts';
 import { diffTenants } from './ops/tenant-diff.ts';
 import { countOutcome, forgetTenants, observe, zeroTraffic } from './ops/traffic.ts';
 import { type Watch, watchFiles } from './ops/watch.ts';
+import { createRevocationLists } from './state/revocation-lists.ts';
 import { createVerdictCache } from './state/verdict-cache.ts';
 import { createFrontDoor, type FrontDoor } from './wire/front-door.ts';
 import { bindUnixPath, type ListenAddress } from './wire/listen-address.ts';
@@ -70,7 +72,8 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
   const keySources = createKeySources({ env: options.env, onEvent: (event) => logKeySourceEvent(log, event) });
   const sending = newSendingState(options.env);
   const { signingKeys } = sending;
-  const disk = { ...diskDeps(options.env), keySources, sending };
+  const revocations = createRevocationLists({ env: options.env, onEvent: (event) => logRevocationEvent(log, event) });
+  const disk = { ...diskDeps(options.env), keySources, sending, revocations };
   const reads = recordReads(disk);
   const loadedAtMs = Date.now();
   const first = await loadConfig(configPath, { ...disk, ...reads.begin() });
@@ -111,6 +114,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
       activeRequests: () => frontDoor.activeExchanges,
       verdictCache: () => verdicts.stats(),
       keySources: keySources.statuses,
+      revocations: revocations.statuses,
       droppedLogLines: () => writer.droppedLines,
     },
     signingKeys,
@@ -241,6 +245,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
     await closed;
     await ops?.close();
     keySources.close();
+    revocations.close();
     log.info('stopped', { cause });
   }
 

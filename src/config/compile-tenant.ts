@@ -4,6 +4,7 @@ import { type ClaimCheck, mediaType } from '../gate/claims.ts';
 import type { Cors } from '../gate/cors.ts';
 import type { Tenant, TokenChecks, Upstream } from '../gate/policy.ts';
 import type { ErrorFormat } from '../gate/refuse.ts';
+import type { RevocationList } from '../gate/revocation.ts';
 import type { Sending } from '../gate/send.ts';
 import type { ImportedKey } from '../keys/imported-key.ts';
 import { createKeyRing, type KeySource, staticKeys } from '../keys/key-ring.ts';
@@ -12,6 +13,7 @@ import type { TenantFacts } from './check/tenant-facts.ts';
 import { compileAlgorithms } from './compile-algorithms.ts';
 import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
+import type { PreparedRevoked, RevokedCompiler } from './compile-revoked.ts';
 import {
   compileBinds,
   compileClaims,
@@ -43,6 +45,7 @@ export interface PreparedTenant extends TenantFacts {
   readonly basic: BasicCredential | undefined;
   readonly cors: Cors | undefined;
   readonly sending: Sending;
+  readonly revoked: PreparedRevoked | undefined;
 }
 
 export type TenantCompiler = (tenant: TenantSection) => Promise<PreparedTenant>;
@@ -55,6 +58,7 @@ export function createTenantCompiler(
   globalUpstream: Upstream | undefined,
   globalCors: Cors | undefined,
   compileSending: SendingCompiler['compile'],
+  prepareRevoked: RevokedCompiler,
 ): TenantCompiler {
   const shared = createSharing();
   const interned = createInterning<TokenChecks>();
@@ -62,10 +66,11 @@ export function createTenantCompiler(
   return async (tenant) => {
     const { config } = tenant;
     const algorithms = compileAlgorithms(tenant, load);
-    const [keys, basic, { sending, reads }, ownUpstream] = await Promise.all([
+    const [keys, basic, { sending, reads }, revoked, ownUpstream] = await Promise.all([
       prepareKeys(tenant, algorithms, load, files),
       prepareBasic(tenant, load, files),
       compileSending(tenant),
+      prepareRevoked(tenant),
       config.upstream === undefined ? undefined : compileUpstream(tenant),
     ]);
     const inherited = `${config.access} ${config.normalizePath}`;
@@ -85,6 +90,7 @@ export function createTenantCompiler(
       basic,
       sending,
       sent: reads,
+      revoked,
       cors: config.cors === undefined ? globalCors : shared(config.cors, 'cors', () => compileCorsOf(tenant, load)),
     };
   };
@@ -155,6 +161,7 @@ export function openTenant(
   prepared: PreparedTenant,
   upstream: Upstream,
   sources: Pick<KeySources, 'acquire'> | undefined,
+  revocations: readonly RevocationList[],
   into: HeldSources,
 ): Tenant {
   const { tenant, algorithms, keys, locations, checks, routes, claims, binds, headers, errors } = prepared;
@@ -193,6 +200,7 @@ export function openTenant(
     basic: prepared.basic,
     cors: prepared.cors,
     sending: prepared.sending,
+    revocations,
   });
 }
 

@@ -9,6 +9,7 @@ import { tenantChecks } from './check/tenant-checks.ts';
 import { createCheckContext } from './check/tenant-facts.ts';
 import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
+import { createRevokedCompiler, openRevoked } from './compile-revoked.ts';
 import { createSendingCompiler, newSendingState } from './compile-sending.ts';
 import {
   type AwaitedSource,
@@ -66,7 +67,17 @@ export async function compileConfig(
     return undefined;
   };
   const globalUpstream = await compileUpstream(globals);
-  const compileTenant = createTenantCompiler(load, files, compileUpstream, globalUpstream, cors, sending.compile);
+  const prepareRevoked = createRevokedCompiler(load, files);
+  const globalRevoked = await prepareRevoked(globals);
+  const compileTenant = createTenantCompiler(
+    load,
+    files,
+    compileUpstream,
+    globalUpstream,
+    cors,
+    sending.compile,
+    prepareRevoked,
+  );
   const pause = createPacer();
   const prepared = await inBatches(model.tenants, preparedAtOnce, compileTenant, pause);
   const recognition = compileRecognition(
@@ -84,10 +95,13 @@ export async function compileConfig(
 
   const held: HeldSources = { leases: [], required: [] };
   const tenants = new Map<string, Tenant>();
+  const { revocations } = load.deps;
+  const revokedForAll = openRevoked(globalRevoked, revocations, held);
   for (const one of prepared) {
     await pause();
+    const revoked = [...revokedForAll, ...openRevoked(one.revoked, revocations, held)];
     // Each has one: upstreamPresent.
-    tenants.set(one.tenant.id, openTenant(one, one.upstream as Upstream, sources, held));
+    tenants.set(one.tenant.id, openTenant(one, one.upstream as Upstream, sources, revoked, held));
   }
   const hashes = await hashConfig(model, files, load.deps.env, pause);
   const policy: Policy = Object.freeze({

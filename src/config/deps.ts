@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { glob, open } from 'node:fs/promises';
 import type { KeySources } from '../keys/key-sources.ts';
+import type { RevocationLists } from '../state/revocation-lists.ts';
 import type { SendingState } from './compile-sending.ts';
 import type { Environment } from './interpolate.ts';
 
@@ -12,6 +13,8 @@ export interface ConfigDeps {
   readonly glob: (pattern: string) => Promise<readonly string[]>;
   /** Where remote keys are held; without it a config is only checked, and tenants with such keys get none. */
   readonly keySources?: Pick<KeySources, 'acquire'> | undefined;
+  /** Where revocation lists are held; without it a config is only checked. */
+  readonly revocations?: RevocationLists | undefined;
   /** What signing and provisioning keep across configs; without it, they begin with nothing. */
   readonly sending?: SendingState | undefined;
 }

@@ -8,6 +8,7 @@ import { readJsonBody } from './json-body.ts';
 import { type LocatedToken, locateToken, locationName, readLocation, type TokenLocation } from './locate.ts';
 import type { Tenant } from './policy.ts';
 import { alternativeHolds } from './recognise.ts';
+import { judgeRevocation } from './revocation.ts';
 import { type JsonObject, parseToken } from './token.ts';
 import { type Verdict, type VerifiedToken, verifySignature } from './verify.ts';
 
@@ -128,6 +129,8 @@ function judgeVerified(this_: Case, token: VerifiedToken, located: Found): Outco
   if (failedCheck !== undefined) return deny('claimRefused', `the config wants ${failedCheck.text}`);
   const failedBind = this_.binds.find((bind) => !bind.readsBody && !bind.test(claims, request));
   if (failedBind !== undefined) return deny('bindMismatch', `the config binds ${failedBind.text}`);
+  const revoked = judgeRevocation(tenant.revocations, tenant.id, token);
+  if (revoked !== undefined) return revoked;
 
   const identify = (body: Uint8Array | undefined): Outcome => {
     const identity = identityHeaders(this_, claims, 'token', token);

@@ -9,6 +9,7 @@ import type { TokenLocation } from './locate.ts';
 import type { PathPattern } from './path.ts';
 import type { Recognise } from './recognise.ts';
 import type { ErrorFormat } from './refuse.ts';
+import type { RevocationList } from './revocation.ts';
 import type { Sending } from './send.ts';
 
 /** A compiled, frozen config: all that serving needs, and nothing it has to interpret. */
@@ -83,6 +84,8 @@ export interface Tenant {
   readonly basic: BasicCredential | undefined;
   readonly cors: Cors | undefined;
   readonly sending: Sending;
+  /** Each of them may say that a verified token is revoked. */
+  readonly revocations: readonly RevocationList[];
 }
 
 /** The registered claims' checks (RFC 7519 section 4.1); all in seconds as in the token. */

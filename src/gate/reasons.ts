@@ -4,7 +4,7 @@
  */
 
 /** Whose doing the refusal is: it decides log level and which error-rate alert counts it. */
-export type Fault = 'client' | 'keys' | 'upstream';
+export type Fault = 'client' | 'keys' | 'state' | 'upstream';
 
 /** RFC 6750 section 3.1 error code for the challenge; `none`: a bare challenge; `no`: no challenge at all. */
 export type Challenge = 'none' | 'invalid_request' | 'invalid_token' | 'insufficient_scope' | 'no';
@@ -69,6 +69,12 @@ export const reasons = {
     fault: 'keys',
     challenge: 'no',
     text: 'The keys to verify the token are not available',
+  },
+  stateUnavailable: {
+    status: 503,
+    fault: 'state',
+    challenge: 'no',
+    text: 'What is needed to judge the token is not available',
   },
   upstreamUnreachable: { status: 502, fault: 'upstream', challenge: 'no', text: 'The upstream cannot be reached' },
   upstreamTimeout: { status: 504, fault: 'upstream', challenge: 'no', text: 'The upstream did not answer in time' },

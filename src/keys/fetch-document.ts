@@ -44,6 +44,8 @@ export interface Validators {
 export interface DocumentRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
+  /** Media types asked for. Default: application/json. */
+  readonly accept?: string | undefined;
   /** For the whole exchange, from the name look-up to the last byte. */
   readonly timeoutMs: number;
   readonly maxBytes: number;
@@ -120,7 +122,7 @@ function open(request: DocumentRequest, proxyEnv: ProxyEnvironment | undefined):
   const sent = {
     'user-agent': 'jwtgate',
     ...headers,
-    accept: 'application/json',
+    accept: request.accept ?? 'application/json',
     'accept-encoding': 'identity',
     ...(validators.etag === undefined ? {} : { 'if-none-match': validators.etag }),
     ...(validators.lastModified === undefined ? {} : { 'if-modified-since': validators.lastModified }),

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { reasonNames } from '../gate/reasons.ts';
 import type { KeySourceState, KeySourceStatus } from '../keys/key-source-status.ts';
+import type { RevocationStatus } from '../state/revocation-lists.ts';
 import { family, histogramFamily, type Sample } from './exposition.ts';
 import type { ReloadReport } from './reload-report.ts';
 import type { TenantCounts, Traffic } from './traffic.ts';
@@ -19,6 +20,7 @@ export interface MetricSources {
   config(): { readonly generation: number; readonly hash: string; readonly tenants: number };
   verdictCache(): { readonly entries: number; readonly bytes: number } | undefined;
   keySources(): readonly KeySourceStatus[];
+  revocations(): readonly RevocationStatus[];
   droppedLogLines(): number;
 }
 
@@ -28,6 +30,7 @@ export function renderMetrics(sources: MetricSources): string {
     ...requestFamilies(sources),
     ...stateFamilies(sources),
     ...keyFamilies(sources),
+    ...revocationFamilies(sources),
     ...processFamilies(sources),
   ].join('');
 }
@@ -177,6 +180,39 @@ function fetchCounts(source: string, statuses: readonly KeySourceStatus[]): Samp
     for (const [result, count] of Object.entries(fetches)) counts.set(result, (counts.get(result) ?? 0) + count);
   }
   return [...counts].map(([result, count]) => [{ source, result }, count]);
+}
+
+function revocationFamilies({ revocations }: MetricSources): string[] {
+  const lists = [...Map.groupBy(revocations(), (status) => status.url)];
+  // A file's former content is held beside its new one for as long as requests began with it: the newest comes last.
+  const newest = (value: (status: RevocationStatus) => number): Sample[] =>
+    lists.map(([list, statuses]) => [{ list }, value(statuses.at(-1) as RevocationStatus)]);
+  return [
+    family(
+      'jwtgate_revocation_entries',
+      'gauge',
+      'Entries of a revocation list.',
+      newest(({ entries }) => entries),
+    ),
+    family(
+      'jwtgate_revocation_bytes',
+      'gauge',
+      'Memory that a revocation list takes.',
+      newest(({ bytes }) => bytes),
+    ),
+    family(
+      'jwtgate_revocation_last_success_timestamp_seconds',
+      'gauge',
+      'When a revocation list was last read or fetched; 0: never.',
+      newest(({ lastSuccessMs }) => (lastSuccessMs ?? 0) / 1000),
+    ),
+    family(
+      'jwtgate_revocation_consecutive_failures',
+      'gauge',
+      'Attempts to fetch a revocation list that failed since the last success; the list before them is in force.',
+      lists.map(([list, statuses]) => [{ list }, Math.max(...statuses.map(({ failures }) => failures))]),
+    ),
+  ];
 }
 
 function processFamilies({ startedAtMs }: MetricSources): string[] {

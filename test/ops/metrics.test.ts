@@ -33,6 +33,7 @@ function sources(over: Partial<MetricSources> = {}): MetricSources {
     config: () => ({ generation: 1, hash: 'ff', tenants: 2 }),
     verdictCache: () => ({ entries: 0, bytes: 0 }),
     keySources: () => [],
+    revocations: () => [],
     droppedLogLines: () => 0,
     ...over,
   };

@@ -18,6 +18,7 @@ test('docs/operations.md lists every metric, and no other', () => {
     config: () => ({ generation: 1, hash: '', tenants: 0 }),
     verdictCache: () => ({ entries: 0, bytes: 0 }),
     keySources: () => [],
+    revocations: () => [],
     droppedLogLines: () => 0,
   };
   const exported = [...renderMetrics(sources).matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]).sort();

@@ -102,6 +102,7 @@ function testTenant(id: string, { match: _match, kid, routes = [], ...spec }: Te
     basic: undefined,
     cors: undefined,
     sending: sendAsIs,
+    revocations: [],
     routes: routes.map((route) => ({
       path: pathPattern('/**'),
       methods: undefined,

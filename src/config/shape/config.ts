@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { cors } from './cors.ts';
 import { errors } from './errors.ts';
 import { listenAddress } from './listener.ts';
+import { revoked } from './revoked.ts';
 import { tenant, tenantId } from './tenant.ts';
 import { upstream } from './upstream.ts';
 import { count, duration, flag, size, words } from './values.ts';
@@ -108,6 +109,9 @@ export const globalFields = {
     })
     .prefault({})
     .describe('What is logged, to standard output. Tokens and secrets never are.'),
+  revoked: revoked
+    .optional()
+    .describe('List of tokens of any tenant that are not accepted any more: {file} or {url, …}. Default: none.'),
   cors: cors
     .optional()
     .describe(

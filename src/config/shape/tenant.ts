@@ -3,6 +3,7 @@ import { cors } from './cors.ts';
 import { errors } from './errors.ts';
 import { access, accessDescription, bind, claims, headers, match, routes, token } from './judgement.ts';
 import { basic, discovery, jwks, keys, secret } from './keys.ts';
+import { revoked } from './revoked.ts';
 import { provision, sign } from './sign.ts';
 import { upstream } from './upstream.ts';
 import { duration, flag, headerName, oneOrMore, words } from './values.ts';
@@ -96,6 +97,9 @@ export const tenantFields = {
     .describe(
       'Paths with rules of their own; the first that fits decides. A request that none fits needs what the tenant needs.',
     ),
+  revoked: revoked
+    .optional()
+    .describe('List of its tokens that are not accepted any more, beside the top-level `revoked`: {file} or {url, …}.'),
   normalizePath: flag()
     .prefault(false)
     .describe(

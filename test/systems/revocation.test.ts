@@ -1,0 +1,99 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { jwksServer } from '../support/jwks-server.ts';
+import { endAll } from '../support/jwtgate-process.ts';
+import { type RunningGate, runGate, tenantText, tokenOf } from '../support/running-gate.ts';
+import { newFolder } from '../support/scratch-folder.ts';
+import { type LegacyService, startLegacyService } from '../support/system.ts';
+
+let service: LegacyService;
+beforeAll(async () => {
+  service = await startLegacyService();
+});
+afterAll(async () => {
+  await endAll();
+  await service.close();
+});
+
+const configText = (revoked: string, tenants: string) => `
+listen: 127.0.0.1:0
+ops: 127.0.0.1:0
+upstream: http://127.0.0.1:${service.port}
+${revoked}
+tenants:
+${tenants}
+`;
+
+async function reload(gate: RunningGate, says = 'config reloaded'): Promise<void> {
+  gate.process.signal('SIGHUP');
+  await gate.process.logged(says);
+}
+
+describe('a list in a file', () => {
+  test('stops a token that passed before, and lets it pass again once it is off the list', async () => {
+    const folder = newFolder();
+    const path = join(folder, 'revoked.txt');
+    await writeFile(path, '# nobody yet\n');
+    const gate = await runGate(configText('revoked: {file: revoked.txt}', tenantText('acme')), { folder });
+    const [one, two] = [tokenOf('acme', { jti: 'one' }), tokenOf('acme', { jti: 'two' })];
+    for (const token of [one, two]) expect((await gate.send('/acme/x', { token })).status).toBe(200);
+
+    await writeFile(path, 'jti one\n');
+    await reload(gate);
+    const refused = await gate.send('/acme/x', { token: one });
+    expect(refused.status).toBe(401);
+    expect(refused.body).toContain('tokenRevoked');
+    expect((await gate.send('/acme/x', { token: two })).status).toBe(200);
+    expect((await gate.ops('/metrics')).body).toMatch(/jwtgate_revocation_entries\{list="revoked.txt"\} 1/);
+
+    await writeFile(path, '# nobody any more\n');
+    await reload(gate);
+    expect((await gate.send('/acme/x', { token: one })).status).toBe(200);
+  });
+
+  test('a broken one keeps the one before it in force, and says which line is wrong', async () => {
+    const folder = newFolder();
+    const path = join(folder, 'revoked.txt');
+    await writeFile(path, 'jti one\n');
+    const gate = await runGate(configText('revoked: {file: revoked.txt}', tenantText('acme')), { folder });
+    await writeFile(path, 'jti two\nthree\n');
+    await reload(gate, 'reload refused: the config before it is still served');
+    expect((await gate.send('/acme/x', { token: tokenOf('acme', { jti: 'one' }) })).status).toBe(401);
+    expect((await gate.send('/acme/x', { token: tokenOf('acme', { jti: 'two' }) })).status).toBe(200);
+    expect((await gate.ops('/readyz')).body).toContain('line 2');
+    expect((await gate.ops('/metrics')).body).toContain('jwtgate_config_last_reload_successful 0');
+  });
+
+  test("a tenant's own list is for its own tokens", async () => {
+    const folder = newFolder();
+    await writeFile(join(folder, 'revoked.txt'), 'sub shared\n');
+    const acme = tenantText('acme').replace('{match', '{revoked: {file: revoked.txt}, match');
+    const gate = await runGate(configText('', `${acme}\n${tenantText('globex')}`), { folder });
+    expect((await gate.send('/acme/x', { token: tokenOf('acme', { sub: 'shared' }) })).status).toBe(401);
+    expect((await gate.send('/globex/x', { token: tokenOf('globex', { sub: 'shared' }) })).status).toBe(200);
+  });
+});
+
+describe('a list at a URL', () => {
+  test('refuses with 503 until it is there, readiness waits for it, and it is followed from then on', async () => {
+    await using server = await jwksServer();
+    server.answer = (_request, response) => response.writeHead(500).end();
+    const revoked = `revoked: {url: "${server.origin}/revoked", refresh: 1s, required: true}`;
+    const gate = await runGate(configText(revoked, tenantText('acme')));
+    const token = tokenOf('acme', { jti: 'one' });
+    const waiting = await gate.send('/acme/x', { token });
+    expect(waiting.status).toBe(503);
+    expect(waiting.body).toContain('stateUnavailable');
+    expect((await gate.ops('/readyz')).status).toBe(503);
+
+    server.answer = (_request, response) => response.end('# empty\n');
+    await gate.process.logged('revocation list changed');
+    expect((await gate.send('/acme/x', { token })).status).toBe(200);
+    expect((await gate.ops('/readyz')).status).toBe(200);
+
+    server.answer = (_request, response) => response.end('before 99999999999\n');
+    await gate.process.logged('revocation list changed');
+    expect((await gate.send('/acme/x', { token })).status).toBe(401);
+  });
+});
