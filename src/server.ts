@@ -64,7 +64,7 @@ export type StartResult =
   | { readonly kind: 'cannotListen'; readonly setting: 'listen' | 'ops'; readonly code: string };
 
 /** Settings that only a restart can bring. */
-const restartOnly = ['listen', 'ops'] as const;
+const restartOnly = ['listen', 'ops', 'lane'] as const;
 
 /** Brings the parts together and keeps them: the config being served, its reloads, both listeners, and the end. */
 export async function startServer(options: ServerOptions): Promise<StartResult> {
@@ -123,7 +123,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
   let frontDoor: FrontDoor;
   let ops: OpsListener | undefined;
   try {
-    frontDoor = await createFrontDoor({ listen: begun.listen, gate: () => generation.gate });
+    frontDoor = await createFrontDoor({ listen: begun.listen, gate: () => generation.gate, lane: begun.lane });
   } catch (error) {
     first.release();
     return { kind: 'cannotListen', setting: 'listen', code: codeOf(error) };

@@ -7,7 +7,6 @@ import type { ConfigPath } from './config-path.ts';
 const plannedKeys: ReadonlySet<string> = new Set([
   'admin',
   'workers',
-  'lane',
   'http2',
   'replay',
   'tracing',

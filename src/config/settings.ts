@@ -7,16 +7,18 @@ export interface Settings {
   /** Undefined: `ops: off`. */
   readonly ops: ListenAddress | undefined;
   readonly watch: boolean;
+  readonly lane: 'auto' | 'node';
   readonly verdictCache: { readonly entries: number; readonly bytes: number };
   readonly log: GlobalConfig['log'];
 }
 
 export function settingsOf(globals: GlobalConfig): Settings {
-  const { listen, ops, watch, verdictCache, log } = globals;
+  const { listen, ops, watch, lane, verdictCache, log } = globals;
   return {
     listen: 'address' in listen ? listen.address : listen,
     ops: ops === 'off' ? undefined : ops,
     watch,
+    lane,
     verdictCache,
     log,
   };

@@ -39,6 +39,12 @@ export const globalFields = {
   watch: flag()
     .prefault(false)
     .describe('true: reload when a file of the config changes, as SIGHUP does. Default: false.'),
+  lane: z
+    .enum(['auto', 'node'])
+    .prefault('auto')
+    .describe(
+      "`auto`: ordinary requests take the fast lane, jwtgate's own strict HTTP parser, and all others the node lane, Node's. `node`: all take the node lane. Default: auto.",
+    ),
   trustedProxies: z
     .array(proxyRange)
     .prefault([])
