@@ -3,6 +3,7 @@ import type { LogFormat, LogLevel } from '../ops/log.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import type { HeldSignals } from './signals.ts';
 import { addTokenVerbs } from './token.ts';
+import type { ValidateOptions } from './validate.ts';
 import { versionLine } from './version.ts';
 
 /** Runs one verb and resolves with its exit code. A verb's code is loaded when the verb is asked for. */
@@ -48,7 +49,9 @@ export async function cli(args: readonly string[], signals: HeldSignals | undefi
     .addOption(configOption())
     .option('--json', 'print problems and warnings as JSON on stdout')
     .option('--deny-warnings', 'fail on warnings too')
-    .action(async (options: { config?: string; json?: true; denyWarnings?: true }) => {
+    .option('--online', 'then test every connection: key sources, upstreams, signing, grants and probes')
+    .option('--timeout <seconds>', 'with --online: wait no longer for an upstream', '10')
+    .action(async (options: ValidateOptions) => {
       const { validate } = await import('./validate.ts');
       code = await validate(options);
     });

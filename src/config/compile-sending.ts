@@ -54,6 +54,13 @@ export function newSendingState(env: Environment): SendingState {
   };
 }
 
+/** One place of the config that signs, and a tenant to sign for; undefined: whoever the top-level upstream serves. */
+export interface PlacedSigning {
+  readonly place: string;
+  readonly tenant: string | undefined;
+  readonly signing: Signing;
+}
+
 export interface CompiledSending {
   readonly sending: Sending;
   /** `path.NAME` variables that it reads, each place with its own. */
@@ -65,6 +72,8 @@ export interface SendingCompiler {
   compile(tenant: TenantSection): Promise<CompiledSending>;
   /** Every place of the config that signs, once all tenants are compiled. */
   readonly slots: readonly SigningSlot[];
+  /** The same, with what they issue. */
+  readonly signings: readonly PlacedSigning[];
   /** Header names that tokens of ours are written to. */
   readonly headerNames: ReadonlySet<string>;
   /** To be released with the policy. */
@@ -92,6 +101,7 @@ export function createSendingCompiler(
   state: SendingState,
 ): SendingCompiler {
   const slots: SigningSlot[] = [];
+  const signings: PlacedSigning[] = [];
   const headerNames = new Set<string>();
   const leases: { release(): void }[] = [];
   const made = new Map<object, Promise<unknown>>();
@@ -121,9 +131,11 @@ export function createSendingCompiler(
       return undefined;
     }
     if ('header' in into) headerNames.add(into.header);
-    if (config.grant === undefined) return signingOf(signer, into);
-    const grant = compileGrant(section, [...at, 'grant'], config.grant, signer);
-    return grant && signingOf(signer, into, grant);
+    const grant = config.grant && compileGrant(section, [...at, 'grant'], config.grant, signer);
+    if (config.grant !== undefined && grant === undefined) return undefined;
+    const signing = signingOf(signer, into, grant);
+    signings.push({ place: signer.slot, tenant: 'id' in section ? String(section.id) : undefined, signing });
+    return signing;
   }
 
   function compileGrant(section: AnySection, at: ConfigPath, config: GrantConfig, signer: Signer): Grant | undefined {
@@ -265,6 +277,7 @@ export function createSendingCompiler(
 
   return {
     slots,
+    signings,
     headerNames,
     leases,
     async compile(tenant) {

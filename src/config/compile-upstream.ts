@@ -24,10 +24,11 @@ export function createUpstreamCompiler(load: Load, files: ReferencedFiles): Upst
       tls,
       hostHeader: config.hostHeader,
       mediaType: config.mediaType,
+      probe: config.probe,
     };
     checkTlsUse(section, config, load);
     const key = poolKey(fields);
-    const identity = JSON.stringify([key, fields.basePath, fields.hostHeader, fields.mediaType]);
+    const identity = JSON.stringify([key, fields.basePath, fields.hostHeader, fields.mediaType, fields.probe]);
     let upstream = known.get(identity);
     if (upstream === undefined) {
       upstream = { key, ...fields };

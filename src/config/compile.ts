@@ -10,7 +10,7 @@ import { createCheckContext } from './check/tenant-facts.ts';
 import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
 import { createRevokedCompiler, openRevoked } from './compile-revoked.ts';
-import { createSendingCompiler, newSendingState } from './compile-sending.ts';
+import { createSendingCompiler, newSendingState, type PlacedSigning } from './compile-sending.ts';
 import {
   type AwaitedSource,
   createTenantCompiler,
@@ -37,6 +37,8 @@ export interface CompiledConfig {
   readonly requiredSources: readonly AwaitedSource[];
   /** Every place that signs, to be adopted when the config is swapped in. */
   readonly signingSlots: readonly SigningSlot[];
+  /** The same, with what they issue: to try them. */
+  readonly signings: readonly PlacedSigning[];
 }
 
 /** Counts the policies of this process. */
@@ -123,6 +125,7 @@ export async function compileConfig(
     leases: [...held.leases, ...sending.leases],
     requiredSources: held.required,
     signingSlots: sending.slots,
+    signings: sending.signings,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Policy } from '../gate/policy.ts';
 import type { SigningSlot } from '../sign/signing-keys.ts';
 import { compileConfig } from './compile.ts';
+import type { PlacedSigning } from './compile-sending.ts';
 import type { AwaitedSource } from './compile-tenant.ts';
 import type { ConfigDeps } from './deps.ts';
 import { createExcerpts } from './excerpt.ts';
@@ -24,6 +25,8 @@ export interface LoadedConfig {
   readonly requiredSources: readonly AwaitedSource[];
   /** Every place that signs, to be adopted when this config is swapped in. */
   readonly signingSlots: readonly SigningSlot[];
+  /** The same, with what they issue: to try them. */
+  readonly signings: readonly PlacedSigning[];
   /** Gives up the config's key sources; to be called once nothing is judged by its policy any more. */
   release(): void;
 }
@@ -44,7 +47,7 @@ export async function loadConfig(path: string, deps: ConfigDeps): Promise<Loaded
   const compiled = model && (await compileConfig(model, path, load, deps.keySources));
   const problems = describeFindings(load.report.findings(), createExcerpts(files, load.places));
   if (model === undefined || compiled === undefined) return { ok: false, problems };
-  const { policy, tenantHashes, leases, requiredSources, signingSlots } = compiled;
+  const { policy, tenantHashes, leases, requiredSources, signingSlots, signings } = compiled;
   return {
     ok: true,
     policy,
@@ -53,6 +56,7 @@ export async function loadConfig(path: string, deps: ConfigDeps): Promise<Loaded
     warnings: problems,
     requiredSources,
     signingSlots,
+    signings,
     release: () => {
       for (const lease of leases) lease.release();
     },

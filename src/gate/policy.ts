@@ -129,6 +129,8 @@ export interface Upstream {
   readonly hostHeader: 'preserve' | 'upstream';
   /** Sent as Accept, and as Content-Type of a body, where the client names none. */
   readonly mediaType: string | undefined;
+  /** Path, below `basePath`, that tells whether all is well: for `validate --online`, not for traffic. */
+  readonly probe?: string | undefined;
 }
 
 export interface UpstreamTls {

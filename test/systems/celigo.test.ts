@@ -308,6 +308,33 @@ describe('a key that was pasted badly', () => {
   });
 });
 
+describe('Test connection', () => {
+  const test = (env: Record<string, string> = {}) =>
+    startJwtgate(['validate', '--online', '-c', gate.configPath], { env: { ...secrets, ...env } });
+
+  it('signs for each vendor, gets an access token, and calls the probes with them', async () => {
+    endpoint.answer = granting();
+    const tested = test();
+    expect(await tested.ended).toBe(0);
+    expect(tested.stdout.match(/^✓/gm)?.length).toBe(8);
+    expect(vendor.seen.map(({ url }) => url).sort()).toEqual(['/billing/ping', '/erp/api/status', '/v2/me']);
+    for (const { url, headers } of vendor.seen) {
+      if (url === '/v2/me') expect(headers.authorization).toMatch(/^Bearer ey/);
+      if (url === '/erp/api/status') expect(headers.authorization).toBe('Bearer at-1');
+      if (url === '/billing/ping') expect(headers['x-vendor-auth']).toMatch(/^JWT ey/);
+    }
+  });
+
+  it('says which vendor refuses, and fails', async () => {
+    vendor.status = ({ url }) => (url === '/v2/me' ? 401 : 200);
+    const tested = test();
+    expect(await tested.ended).toBe(69);
+    expect(tested.stdout.match(/^✗.*/gm)).toEqual([
+      `✗ probe    http://127.0.0.1:${vendor.port}/v2/me: status 401: it refuses the token`,
+    ]);
+  });
+});
+
 it('a tenant called "now" or "uuid" stays text in its own payload', async () => {
   const tenants = ['now', 'uuid', 'acme'].map((id) => `  ${id}: {template: signs}`);
   const text = `listen: x

@@ -57,6 +57,13 @@ const upstreamObject = z
       .describe("Host header sent: `preserve` the client's (default), or `upstream` for the URL's own."),
     sign: sign.optional().describe('Token that requests to this upstream get.'),
     rate: rate.optional().describe('Most requests in a time, e.g. 10/s; more are answered 429 with Retry-After.'),
+    probe: z
+      .string()
+      .regex(/^\/[\x21\x22\x24-\x7e]*$/, { error: 'must be a path such as /status: "/" first, no spaces, no "#"' })
+      .optional()
+      .describe(
+        'Path that `jwtgate validate --online` calls with GET, and the token of `sign`, to test the connection: any 2xx is well.',
+      ),
     mediaType: words()
       .regex(/^[A-Za-z0-9!#$&^_.+-]+\/[A-Za-z0-9!#$&^_.+-]+(?:;[\x20-\x7e]*)?$/, {
         error: 'must be a media type such as application/json',
