@@ -27,8 +27,8 @@ export interface ProvisionLimits {
 }
 
 export function createProvisions({ entries, concurrent }: ProvisionLimits): Provisions {
-  /** Key → end of its time, in milliseconds since the epoch. */
-  const done = new LRUCache<string, number>({ max: entries });
+  /** Key → end of its time, in milliseconds since the epoch. By size: `max` would reserve room for all at the start. */
+  const done = new LRUCache<string, number>({ maxSize: entries, sizeCalculation: () => 1 });
   const flights = new Map<string, Promise<ProvisionResult>>();
   return {
     ensure(key, rememberMs, nowMs, call) {
