@@ -63,17 +63,20 @@ function completed(text: string, page: string): string {
   return parts.join('\n');
 }
 
-/** The page's text as the main file; every other file that it names is there: an RSA key in *.pem, else a long secret. */
+/** The page's text as the main file; every other file that it names is there, with what its name promises. */
 function depsWith(text: string): ConfigDeps {
-  const main = { bytes: Buffer.from(text), mode: 0o600 };
-  const secret = {
-    bytes: Buffer.from('a secret of more than sixty-four bytes, so that it serves HS512, too'),
-    mode: 0o600,
-  };
-  const pem = { bytes: Buffer.from(newRsaKey().privateKey.export({ type: 'pkcs8', format: 'pem' })), mode: 0o600 };
+  const files: readonly (readonly [ending: string, content: () => string])[] = [
+    ['/config.yaml', () => text],
+    ['.pem', () => newRsaKey().privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()],
+    ['revoked.txt', () => 'jti 42\n'],
+    ['', () => 'a secret of more than sixty-four bytes, so that it serves HS512, too'],
+  ];
   return {
     env: {},
-    readFile: async (path) => (path.endsWith('/config.yaml') ? main : path.endsWith('.pem') ? pem : secret),
+    readFile: async (path) => {
+      const [, content] = files.find(([ending]) => path.endsWith(ending)) ?? ['', () => ''];
+      return { bytes: Buffer.from(content()), mode: 0o600 };
+    },
     glob: async () => [],
   };
 }
