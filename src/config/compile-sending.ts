@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { framesMessage } from '../gate/identity-headers.ts';
 import { createProvisioning, type ProvisionDeps } from '../gate/provision.ts';
 import type { Signing } from '../gate/send.ts';
@@ -12,9 +13,9 @@ import { defaultInto, type Into, signingOf } from '../sign/signing.ts';
 import { importSigningKey } from '../sign/signing-key.ts';
 import { createSigningKeys, type SigningKeys, type SigningSlot } from '../sign/signing-keys.ts';
 import { createTokenCache, type TokenCache } from '../sign/token-cache.ts';
+import { createKeptAcrossReloads, type KeptAcrossReloads } from '../state/kept-across-reloads.ts';
 import { createProvisions, type Provisions } from '../state/provisions.ts';
-import { parseRate, type RateLimit } from '../state/rate-limit.ts';
-import { createRateLimits, type RateLimits } from '../state/rate-limits.ts';
+import { createRateLimit, parseRate, type RateLimit } from '../state/rate-limit.ts';
 import { compileTemplate, type Template } from '../template/template.ts';
 import type { ConfigPath } from './config-path.ts';
 import type { Environment } from './interpolate.ts';
@@ -33,7 +34,8 @@ export interface SendingState {
   readonly signingKeys: SigningKeys;
   readonly tokens: TokenCache;
   readonly provisions: Provisions;
-  readonly rateLimits: RateLimits;
+  readonly rateLimits: KeptAcrossReloads<RateLimit>;
+  readonly grants: KeptAcrossReloads<Grant>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** In [0, 1). */
@@ -47,7 +49,8 @@ export function newSendingState(env: Environment): SendingState {
     signingKeys: createSigningKeys(),
     tokens: createTokenCache(),
     provisions: createProvisions({ entries: 100_000, concurrent: 1000 }),
-    rateLimits: createRateLimits(),
+    rateLimits: createKeptAcrossReloads(),
+    grants: createKeptAcrossReloads((grant) => grant.close()),
     now: Date.now,
     random: Math.random,
     env,
@@ -91,7 +94,6 @@ const provisioningCall =
   (env: SendingState['env'], signal: AbortSignal): ProvisionDeps['call'] =>
   (request) =>
     call({ ...request, maxBytes: mostAnswerBytes, ca: undefined, env, signal });
-const closingLease = (grant: { close(): void }) => ({ release: () => grant.close() });
 
 /** Compiles what several tenants share, by a template or the top-level upstream, once. */
 export function createSendingCompiler(
@@ -152,9 +154,13 @@ export function createSendingCompiler(
     }
     const { scope, timeout } = config;
     const { now, random, env } = state;
-    const grant = createGrant({ tokenEndpoint, signer, scope, params, timeoutMs: timeout }, { now, random, env });
-    leases.push(closingLease(grant));
-    return grant;
+    const alike = [signer.slot, signer.fingerprint, signer.key.id, tokenEndpoint.href, scope ?? null, params, timeout];
+    // A digest: params may be secrets.
+    const lease = state.grants.acquire(hash('sha256', JSON.stringify(alike)), () =>
+      createGrant({ tokenEndpoint, signer, scope, params, timeoutMs: timeout }, { now, random, env }),
+    );
+    leases.push(lease);
+    return lease.value;
   }
 
   async function compileOneSigner(
@@ -265,9 +271,10 @@ export function createSendingCompiler(
         complainIn(load, section, ['upstream', 'rate'], { message: rate.problem });
         return undefined;
       }
-      const lease = state.rateLimits.acquire(section.path.join('.'), rate);
+      const key = JSON.stringify([section.path, rate]);
+      const lease = state.rateLimits.acquire(key, () => createRateLimit(rate));
       leases.push(lease);
-      return lease.limit;
+      return lease.value;
     });
   }
 

@@ -16,6 +16,8 @@ export interface SignerDeps {
 
 /** Makes the tokens of one place in the config. */
 export interface Signer extends SigningSlot {
+  /** Equal texts: everything but the key is the same. */
+  readonly fingerprint: string;
   /** True where header or payload name claims. */
   readonly readsClaims: boolean;
   /** `path.NAME` variables it reads. */
@@ -100,7 +102,7 @@ function createSigner(
 
   const pathVariables = [...payload.pathVariables, ...header.pathVariables];
   const readsClaims = payload.readsClaims || header.readsClaims;
-  return { slot, key: ownKey, publishBeforeMs, readsClaims, pathVariables, sign, subjectOf };
+  return { slot, key: ownKey, publishBeforeMs, fingerprint, readsClaims, pathVariables, sign, subjectOf };
 }
 
 function failure(detail: string): SignFailure {

@@ -254,6 +254,24 @@ describe('the JWT bearer grant', () => {
     expect(decodeProtectedHeader(form.get('assertion') ?? '').kid).toBe('erp-2026');
   });
 
+  it('keeps the access token across a reload that changes none of it', async () => {
+    const fresh = await start();
+    endpoint.answer = granting();
+    const before = endpoint.seen.length;
+    await ask('erp', '/items', {}, fresh);
+    await fresh.rewrite(configOf(fresh).replace('[contacts, deals]', '[contacts]'));
+    fresh.process.signal('SIGHUP');
+    await fresh.process.logged('config reloaded');
+    await ask('erp', '/items', {}, fresh);
+    expect(endpoint.seen.length - before).toBe(1);
+    await fresh.rewrite(configOf(fresh).replace('scope: read write', 'scope: read'));
+    fresh.process.signal('SIGHUP');
+    await fresh.process.logged('config reloaded');
+    await ask('erp', '/items', {}, fresh);
+    expect(endpoint.seen.length - before).toBe(2);
+    expect(lastSeen().headers.authorization).toBe('Bearer at-2');
+  });
+
   it('gets another token once the API has answered 401, and only one', async () => {
     const fresh = await start();
     endpoint.answer = granting();
