@@ -17,11 +17,13 @@ import { createOpsListener, type OpsListener } from './ops/ops-listener.ts';
 import { opsRoutes } from './ops/ops-routes.ts';
 import { recordReads } from './ops/recorded-reads.ts';
 import { createReloadReport } from './ops/reload-report.ts';
+import { logReplayEvent } from './ops/replay-log.ts';
 import { createRequestIds } from './ops/request-id.ts';
 import { logRevocationEvent } from './ops/revocation-log.ts';
 import { diffTenants } from './ops/tenant-diff.ts';
 import { countOutcome, forgetTenants, observe, zeroTraffic } from './ops/traffic.ts';
 import { type Watch, watchFiles } from './ops/watch.ts';
+import { createReplayStores } from './state/replay-stores.ts';
 import { createRevocationLists } from './state/revocation-lists.ts';
 import { createVerdictCache } from './state/verdict-cache.ts';
 import { createFrontDoor, type FrontDoor } from './wire/front-door.ts';
@@ -72,8 +74,9 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
   const keySources = createKeySources({ env: options.env, onEvent: (event) => logKeySourceEvent(log, event) });
   const sending = newSendingState(options.env);
   const { signingKeys } = sending;
+  const replays = createReplayStores({ onEvent: (event) => logReplayEvent(log, event) });
   const revocations = createRevocationLists({ env: options.env, onEvent: (event) => logRevocationEvent(log, event) });
-  const disk = { ...diskDeps(options.env), keySources, sending, revocations };
+  const disk = { ...diskDeps(options.env), keySources, sending, revocations, replays };
   const reads = recordReads(disk);
   const loadedAtMs = Date.now();
   const first = await loadConfig(configPath, { ...disk, ...reads.begin() });
@@ -115,6 +118,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
       verdictCache: () => verdicts.stats(),
       keySources: keySources.statuses,
       revocations: revocations.statuses,
+      replays: replays.status,
       droppedLogLines: () => writer.droppedLines,
     },
     signingKeys,
@@ -246,6 +250,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
     await ops?.close();
     keySources.close();
     revocations.close();
+    replays.close();
     log.info('stopped', { cause });
   }
 

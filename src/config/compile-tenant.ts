@@ -4,6 +4,7 @@ import { type ClaimCheck, mediaType } from '../gate/claims.ts';
 import type { Cors } from '../gate/cors.ts';
 import type { Tenant, TokenChecks, Upstream } from '../gate/policy.ts';
 import type { ErrorFormat } from '../gate/refuse.ts';
+import type { Replay } from '../gate/replay.ts';
 import type { RevocationList } from '../gate/revocation.ts';
 import type { Sending } from '../gate/send.ts';
 import type { ImportedKey } from '../keys/imported-key.ts';
@@ -13,6 +14,7 @@ import type { TenantFacts } from './check/tenant-facts.ts';
 import { compileAlgorithms } from './compile-algorithms.ts';
 import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
+import { type PreparedReplay, prepareReplay } from './compile-replay.ts';
 import type { PreparedRevoked, RevokedCompiler } from './compile-revoked.ts';
 import {
   compileBinds,
@@ -46,6 +48,7 @@ export interface PreparedTenant extends TenantFacts {
   readonly cors: Cors | undefined;
   readonly sending: Sending;
   readonly revoked: PreparedRevoked | undefined;
+  readonly replay: PreparedReplay | undefined;
 }
 
 export type TenantCompiler = (tenant: TenantSection) => Promise<PreparedTenant>;
@@ -59,6 +62,7 @@ export function createTenantCompiler(
   globalCors: Cors | undefined,
   compileSending: SendingCompiler['compile'],
   prepareRevoked: RevokedCompiler,
+  globalReplay: PreparedReplay | undefined,
 ): TenantCompiler {
   const shared = createSharing();
   const interned = createInterning<TokenChecks>();
@@ -91,6 +95,7 @@ export function createTenantCompiler(
       sending,
       sent: reads,
       revoked,
+      replay: config.replay === undefined ? globalReplay : prepareReplay(tenant, load),
       cors: config.cors === undefined ? globalCors : shared(config.cors, 'cors', () => compileCorsOf(tenant, load)),
     };
   };
@@ -162,6 +167,7 @@ export function openTenant(
   upstream: Upstream,
   sources: Pick<KeySources, 'acquire'> | undefined,
   revocations: readonly RevocationList[],
+  replay: Replay | undefined,
   into: HeldSources,
 ): Tenant {
   const { tenant, algorithms, keys, locations, checks, routes, claims, binds, headers, errors } = prepared;
@@ -201,6 +207,7 @@ export function openTenant(
     cors: prepared.cors,
     sending: prepared.sending,
     revocations,
+    replay,
   });
 }
 

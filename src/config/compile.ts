@@ -9,6 +9,7 @@ import { tenantChecks } from './check/tenant-checks.ts';
 import { createCheckContext } from './check/tenant-facts.ts';
 import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
+import { openReplay, prepareReplay } from './compile-replay.ts';
 import { createRevokedCompiler, openRevoked } from './compile-revoked.ts';
 import { createSendingCompiler, newSendingState, type PlacedSigning } from './compile-sending.ts';
 import {
@@ -79,6 +80,7 @@ export async function compileConfig(
     cors,
     sending.compile,
     prepareRevoked,
+    prepareReplay(globals, load),
   );
   const pause = createPacer();
   const prepared = await inBatches(model.tenants, preparedAtOnce, compileTenant, pause);
@@ -97,13 +99,14 @@ export async function compileConfig(
 
   const held: HeldSources = { leases: [], required: [] };
   const tenants = new Map<string, Tenant>();
-  const { revocations } = load.deps;
+  const { revocations, replays } = load.deps;
   const revokedForAll = openRevoked(globalRevoked, revocations, held);
   for (const one of prepared) {
     await pause();
+    const replay = openReplay(one.replay, one.tenant.id, replays, held);
     const revoked = [...revokedForAll, ...openRevoked(one.revoked, revocations, held)];
     // Each has one: upstreamPresent.
-    tenants.set(one.tenant.id, openTenant(one, one.upstream as Upstream, sources, revoked, held));
+    tenants.set(one.tenant.id, openTenant(one, one.upstream as Upstream, sources, revoked, replay, held));
   }
   const hashes = await hashConfig(model, files, load.deps.env, pause);
   const policy: Policy = Object.freeze({

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { glob, open } from 'node:fs/promises';
 import type { KeySources } from '../keys/key-sources.ts';
+import type { ReplayStores } from '../state/replay-stores.ts';
 import type { RevocationLists } from '../state/revocation-lists.ts';
 import type { SendingState } from './compile-sending.ts';
 import type { Environment } from './interpolate.ts';
@@ -15,6 +16,8 @@ export interface ConfigDeps {
   readonly keySources?: Pick<KeySources, 'acquire'> | undefined;
   /** Where revocation lists are held; without it a config is only checked. */
   readonly revocations?: RevocationLists | undefined;
+  /** Where used tokens are remembered; without it a config is only checked. */
+  readonly replays?: ReplayStores | undefined;
   /** What signing and provisioning keep across configs; without it, they begin with nothing. */
   readonly sending?: SendingState | undefined;
 }

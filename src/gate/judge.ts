@@ -8,6 +8,7 @@ import { readJsonBody } from './json-body.ts';
 import { type LocatedToken, locateToken, locationName, readLocation, type TokenLocation } from './locate.ts';
 import type { Tenant } from './policy.ts';
 import { alternativeHolds } from './recognise.ts';
+import { judgeReplay } from './replay.ts';
 import { judgeRevocation } from './revocation.ts';
 import { type JsonObject, parseToken } from './token.ts';
 import { type Verdict, type VerifiedToken, verifySignature } from './verify.ts';
@@ -132,10 +133,22 @@ function judgeVerified(this_: Case, token: VerifiedToken, located: Found): Outco
   const revoked = judgeRevocation(tenant.revocations, tenant.id, token);
   if (revoked !== undefined) return revoked;
 
-  const identify = (body: Uint8Array | undefined): Outcome => {
+  const identify = (body: Uint8Array | undefined): Outcome | Promise<Outcome> => {
     const identity = identityHeaders(this_, claims, 'token', token);
     if ('kind' in identity) return identity;
-    return { kind: 'identified', by: 'token', claims, stripped: stripped(tenant, located), identity, body };
+    const identified: Outcome = {
+      kind: 'identified',
+      by: 'token',
+      claims,
+      stripped: stripped(tenant, located),
+      identity,
+      body,
+    };
+    if (tenant.replay === undefined) return identified;
+    // Last of all: a request that is refused for something else has not used its token.
+    const { clockSkewS } = tenant.checks;
+    const denied = judgeReplay(tenant.replay, { id: tenant.id, clockSkewS }, token, circumstances.nowMs);
+    return denied instanceof Promise ? denied.then((late) => late ?? identified) : (denied ?? identified);
   };
   return this_.binds.some((bind) => bind.readsBody) ? bindBody(this_, claims, identify) : identify(undefined);
 }
@@ -144,7 +157,7 @@ function judgeVerified(this_: Case, token: VerifiedToken, located: Found): Outco
 async function bindBody(
   { circumstances, head, binds, request }: Case,
   claims: JsonObject,
-  identify: (body: Uint8Array | undefined) => Outcome,
+  identify: (body: Uint8Array | undefined) => Outcome | Promise<Outcome>,
 ): Promise<Outcome> {
   const { policy, body } = circumstances;
   const read = await readJsonBody(head, body, policy.limits.bodyBytes);

@@ -9,6 +9,7 @@ import type { TokenLocation } from './locate.ts';
 import type { PathPattern } from './path.ts';
 import type { Recognise } from './recognise.ts';
 import type { ErrorFormat } from './refuse.ts';
+import type { Replay } from './replay.ts';
 import type { RevocationList } from './revocation.ts';
 import type { Sending } from './send.ts';
 
@@ -86,6 +87,8 @@ export interface Tenant {
   readonly sending: Sending;
   /** Each of them may say that a verified token is revoked. */
   readonly revocations: readonly RevocationList[];
+  /** Undefined: a token may be used any number of times. */
+  readonly replay: Replay | undefined;
 }
 
 /** The registered claims' checks (RFC 7519 section 4.1); all in seconds as in the token. */

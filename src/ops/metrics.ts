@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { reasonNames } from '../gate/reasons.ts';
 import type { KeySourceState, KeySourceStatus } from '../keys/key-source-status.ts';
+import type { ReplayStatus } from '../state/replay-stores.ts';
 import type { RevocationStatus } from '../state/revocation-lists.ts';
 import { family, histogramFamily, type Sample } from './exposition.ts';
 import type { ReloadReport } from './reload-report.ts';
@@ -21,6 +22,7 @@ export interface MetricSources {
   verdictCache(): { readonly entries: number; readonly bytes: number } | undefined;
   keySources(): readonly KeySourceStatus[];
   revocations(): readonly RevocationStatus[];
+  replays(): ReplayStatus;
   droppedLogLines(): number;
 }
 
@@ -31,6 +33,7 @@ export function renderMetrics(sources: MetricSources): string {
     ...stateFamilies(sources),
     ...keyFamilies(sources),
     ...revocationFamilies(sources),
+    ...replayFamilies(sources),
     ...processFamilies(sources),
   ].join('');
 }
@@ -211,6 +214,19 @@ function revocationFamilies({ revocations }: MetricSources): string[] {
       'gauge',
       'Attempts to fetch a revocation list that failed since the last success; the list before them is in force.',
       lists.map(([list, statuses]) => [{ list }, Math.max(...statuses.map(({ failures }) => failures))]),
+    ),
+  ];
+}
+
+function replayFamilies({ replays }: MetricSources): string[] {
+  const { entries, shared } = replays();
+  return [
+    family('jwtgate_replay_entries', 'gauge', 'Used tokens remembered in memory.', [[{}, entries]]),
+    family(
+      'jwtgate_replay_store_up',
+      'gauge',
+      'Whether the store in which replicas share used tokens is connected.',
+      shared.map(({ store, connected }): Sample => [{ store }, connected ? 1 : 0]),
     ),
   ];
 }

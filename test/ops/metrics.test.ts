@@ -34,6 +34,7 @@ function sources(over: Partial<MetricSources> = {}): MetricSources {
     verdictCache: () => ({ entries: 0, bytes: 0 }),
     keySources: () => [],
     revocations: () => [],
+    replays: () => ({ entries: 0, shared: [] }),
     droppedLogLines: () => 0,
     ...over,
   };

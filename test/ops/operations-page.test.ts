@@ -19,6 +19,7 @@ test('docs/operations.md lists every metric, and no other', () => {
     verdictCache: () => ({ entries: 0, bytes: 0 }),
     keySources: () => [],
     revocations: () => [],
+    replays: () => ({ entries: 0, shared: [] }),
     droppedLogLines: () => 0,
   };
   const exported = [...renderMetrics(sources).matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]).sort();

@@ -103,6 +103,7 @@ function testTenant(id: string, { match: _match, kid, routes = [], ...spec }: Te
     cors: undefined,
     sending: sendAsIs,
     revocations: [],
+    replay: undefined,
     routes: routes.map((route) => ({
       path: pathPattern('/**'),
       methods: undefined,

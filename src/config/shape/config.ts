@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { cors } from './cors.ts';
 import { errors } from './errors.ts';
 import { listenAddress } from './listener.ts';
+import { replay } from './replay.ts';
 import { revoked } from './revoked.ts';
 import { tenant, tenantId } from './tenant.ts';
 import { upstream } from './upstream.ts';
@@ -118,6 +119,9 @@ export const globalFields = {
   revoked: revoked
     .optional()
     .describe('List of tokens of any tenant that are not accepted any more: {file} or {url, …}. Default: none.'),
+  replay: replay
+    .optional()
+    .describe('Tokens are for one request each: for tenants that say nothing else. Default: off.'),
   cors: cors
     .optional()
     .describe(

@@ -3,6 +3,7 @@ import { cors } from './cors.ts';
 import { errors } from './errors.ts';
 import { access, accessDescription, bind, claims, headers, match, routes, token } from './judgement.ts';
 import { basic, discovery, jwks, keys, secret } from './keys.ts';
+import { replay } from './replay.ts';
 import { revoked } from './revoked.ts';
 import { provision, sign } from './sign.ts';
 import { upstream } from './upstream.ts';
@@ -100,6 +101,9 @@ export const tenantFields = {
   revoked: revoked
     .optional()
     .describe('List of its tokens that are not accepted any more, beside the top-level `revoked`: {file} or {url, …}.'),
+  replay: replay
+    .optional()
+    .describe('Its tokens are for one request each: {claim, store, …}, or off. Default: the top-level `replay`.'),
   normalizePath: flag()
     .prefault(false)
     .describe(
