@@ -5,11 +5,12 @@ import { authority } from '../gate/headers.ts';
 import type { Policy, Upstream } from '../gate/policy.ts';
 import type { Issued, Signing } from '../gate/send.ts';
 import { createKeySources, type KeySourceLease } from '../keys/key-sources.ts';
+import { createRevocationLists, type RevocationEvent, type RevocationLease } from '../state/revocation-lists.ts';
 import { type Trial, tryConnection, tryRequest } from '../wire/try-upstream.ts';
 
 /** What became of one thing that was tried. No secret or token is in any text. */
 export interface OnlineResult {
-  readonly check: 'keys' | 'connect' | 'sign' | 'probe';
+  readonly check: 'keys' | 'revoked' | 'connect' | 'sign' | 'probe';
   /** What was tried: an address, or a place in the config. */
   readonly subject: string;
   /** `skipped`: it can't be tried without a caller. */
@@ -20,7 +21,7 @@ export interface OnlineResult {
 /** The test of every connection that a config names. */
 export interface OnlineTest {
   /** To load the config with. */
-  readonly deps: Pick<ConfigDeps, 'keySources'>;
+  readonly deps: Pick<ConfigDeps, 'keySources' | 'revocations'>;
   /** Tries everything, and tells each result in the config's order. `timeoutMs` is for an upstream. */
   run(loaded: LoadedConfig, timeoutMs: number, tell: (result: OnlineResult) => void): Promise<void>;
   close(): void;
@@ -35,8 +36,10 @@ const triedAtOnce = 16;
 export function createOnlineTest(env: NodeJS.ProcessEnv): OnlineTest {
   const keySources = createKeySources({ env });
   const leases = new Map<string, KeySourceLease>();
+  const lists = createRemoteLists(env);
   return {
     deps: {
+      revocations: lists.all,
       keySources: {
         acquire(address, policy) {
           const lease = keySources.acquire(address, policy);
@@ -49,6 +52,7 @@ export function createOnlineTest(env: NodeJS.ProcessEnv): OnlineTest {
       const sent = signingChecks(policy, signings);
       const checks: Check[] = [
         ...[...leases.values()].map((lease) => () => checkKeys(lease)),
+        ...lists.held().map((lease) => () => lists.check(lease)),
         ...distinctUpstreams(policy).map((upstream) => () => checkConnection(upstream, timeoutMs)),
         ...sent.checks,
         ...probesOf(policy).map((probe) => async () => checkProbe(probe, await sent.issued(probe.signing), timeoutMs)),
@@ -58,8 +62,45 @@ export function createOnlineTest(env: NodeJS.ProcessEnv): OnlineTest {
         for (const result of started) tell(await result);
       }
     },
-    close: () => keySources.close(),
+    close() {
+      keySources.close();
+      lists.all.close();
+    },
   };
+}
+
+/** Revocation lists, of which those at URLs can be waited for. */
+function createRemoteLists(env: NodeJS.ProcessEnv) {
+  const events: RevocationEvent[] = [];
+  const waiting: (() => void)[] = [];
+  const lists = createRevocationLists({
+    env,
+    onEvent(event) {
+      events.push(event);
+      for (const wake of waiting.splice(0)) wake();
+    },
+  });
+  /** By what tells two lists apart, however many tenants share one. */
+  const held = new Map<RevocationLease['status'], RevocationLease>();
+  const holdUrl: typeof lists.holdUrl = (url, policy) => {
+    const lease = lists.holdUrl(url, policy);
+    held.set(lease.status, lease);
+    return lease;
+  };
+
+  async function check({ status }: RevocationLease): Promise<OnlineResult> {
+    while (!status().readyOnce && status().failures === 0) {
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+      });
+    }
+    const { url, readyOnce, entries } = status();
+    if (readyOnce) return { check: 'revoked', subject: url, outcome: 'ok', detail: `entries: ${entries}` };
+    const failure = events.find((event) => event.kind === 'listNotFetched' && event.url === url);
+    const detail = failure?.kind === 'listNotFetched' ? failure.detail : 'could not be fetched';
+    return { check: 'revoked', subject: url, outcome: 'failed', detail };
+  }
+  return { all: { ...lists, holdUrl }, held: () => [...held.values()], check };
 }
 
 async function checkKeys({ source, status }: KeySourceLease): Promise<OnlineResult> {

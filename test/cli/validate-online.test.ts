@@ -120,6 +120,21 @@ tenants:
     expect(discovered.code).toBe(0);
   });
 
+  test('reads revocation lists, and says which could not be had', async () => {
+    await using provider = await jwksServer();
+    provider.answer = (request, response) =>
+      request.url === '/list' ? response.end('jti a\njti b\n') : response.writeHead(404).end();
+    const tenant = (id: string, path: string) =>
+      `  ${id}: {match: {path: /${id}/**}, secret: {env: SECRET}, revoked: {url: "${provider.origin}${path}"}}\n`;
+    const shared = `upstream: ${api.url}\ntenants:\n${tenant('a', '/list')}${tenant('b', '/list')}`;
+    const good = await online(shared);
+    expect(good.lines[0]).toBe(`✓ revoked  ${provider.origin}/list: entries: 2`);
+    expect([good.code, provider.requests.length]).toEqual([0, 1]);
+    const bad = await online(`${shared}${tenant('c', '/gone')}`);
+    expect(bad.lines[1]).toMatch(/^✗ revoked .*\/gone: .*404/);
+    expect(bad.code).toBe(69);
+  });
+
   test("a token made of a caller's claims is not tried, nor is the answer to a call without one held against it", async () => {
     api.status = 401;
     const sign = signs.replace('iss: me', `sub: "\${claims.sub}"`);
