@@ -111,5 +111,10 @@ function requestWith(raw: string, location: TokenLocation): RecognisableRequest 
       return { ...bare, query: `${location.name}=${raw}` };
     case 'cookie':
       return { ...bare, head: { headers: ['cookie', `${location.name}=${raw}`] } };
+    case 'websocketProtocol':
+      return {
+        ...bare,
+        head: { headers: ['upgrade', 'websocket', 'sec-websocket-protocol', `${location.name}${raw}`] },
+      };
   }
 }

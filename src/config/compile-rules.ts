@@ -154,7 +154,8 @@ export function compileLocations(token: readonly TokenLocationConfig[] | undefin
   return token?.map(compileLocation) ?? defaultLocations;
 }
 
-function compileLocation({ header, scheme, query, cookie }: TokenLocationConfig): TokenLocation {
+function compileLocation({ header, scheme, query, cookie, websocketProtocol }: TokenLocationConfig): TokenLocation {
+  if (websocketProtocol !== undefined) return { kind: 'websocketProtocol', name: websocketProtocol };
   if (query !== undefined) return { kind: 'query', name: query };
   if (cookie !== undefined) return { kind: 'cookie', name: cookie };
   return { kind: 'header', name: (header as string).toLowerCase(), scheme: scheme?.toLowerCase() };

@@ -208,6 +208,7 @@ export function openTenant(
     sending: prepared.sending,
     revocations,
     replay,
+    closeAtExpiry: config.closeAtExpiry,
   });
 }
 

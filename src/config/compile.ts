@@ -1,4 +1,5 @@
 import { type JudgedNames, judgedNames } from '../gate/headers.ts';
+import type { TokenLocation } from '../gate/locate.ts';
 import type { Policy, Tenant, Timeouts, Upstream } from '../gate/policy.ts';
 import { type CompiledRecognition, compileRecognition } from '../gate/recognise.ts';
 import type { KeySources } from '../keys/key-sources.ts';
@@ -184,7 +185,10 @@ function judgedBy(prepared: readonly PreparedTenant[]): JudgedNames {
   for (const { alternatives, locations, binds, routes } of prepared) {
     for (const { header } of alternatives) for (const name of Object.keys(header ?? {})) names.add(name);
     if (!seen.has(locations)) {
-      for (const { kind, name } of locations) if (kind !== 'query') names.add(kind === 'cookie' ? 'Cookie' : name);
+      for (const location of locations) {
+        const name = headerOf(location);
+        if (name !== undefined) names.add(name);
+      }
     }
     seen.add(locations);
     for (const { headerNames } of [...binds, ...routes.flatMap((route) => route.binds)]) {
@@ -192,6 +196,20 @@ function judgedBy(prepared: readonly PreparedTenant[]): JudgedNames {
     }
   }
   return judgedNames(names);
+}
+
+/** The header in which a location lies. */
+function headerOf({ kind, name }: TokenLocation): string | undefined {
+  switch (kind) {
+    case 'header':
+      return name;
+    case 'cookie':
+      return 'Cookie';
+    case 'websocketProtocol':
+      return 'Sec-WebSocket-Protocol';
+    case 'query':
+      return undefined;
+  }
 }
 
 function timeoutsOf({ timeouts }: GlobalConfig): Timeouts {

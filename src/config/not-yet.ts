@@ -11,8 +11,6 @@ const plannedKeys: ReadonlySet<string> = new Set([
   'tracing',
   'listen.tls',
   'tenants.*.rule',
-  'tenants.*.closeAtExpiry',
-  'tenants.*.token.websocketProtocol',
   'tenants.*.routes.rule',
   'tenants.*.routes.cors',
   'tenants.*.routes.basic',

@@ -3,6 +3,7 @@ import { decide } from './decide.ts';
 import type { DecisionFacts } from './decision.ts';
 import { foldName } from './field-name.ts';
 import type { Gate, Outcome } from './gate.ts';
+import { findPermitEnd } from './permit-end.ts';
 import type { Policy } from './policy.ts';
 import { refuse } from './refuse.ts';
 import { headerValues } from './request-head.ts';
@@ -42,6 +43,7 @@ export function createGate({ policy, verdicts, now, newRequestId, onFinish }: Ga
         close: close ?? head === undefined,
       });
     },
+    permitEnd: (allowed) => findPermitEnd(policy, allowed, now()),
     finish: (outcome) => {
       if (outcome.status === 401 && outcome.decision.kind === 'allowed') outcome.decision.tokenRejected?.();
       onFinish(outcome);

@@ -32,7 +32,7 @@ export function decide(head: RequestHead, circumstances: Circumstances): Decisio
 }
 
 /** What goes upstream of a request beside what it brought itself. */
-type Cargo = Pick<Identified, 'stripped' | 'identity' | 'body'>;
+type Cargo = Pick<Identified, 'stripped' | 'identity' | 'body'> & Partial<Pick<Identified, 'token'>>;
 
 /** A browser sends no token with a preflight: where `cors` is configured it is answered here, or passed on. */
 function decidePreflight(policy: Policy, head: RequestHead, found: Case | Denial): Decision | undefined {
@@ -98,7 +98,7 @@ function send(
 function allow(
   { circumstances, head, target, tenant, normalizePath }: Case,
   facts: DecisionFacts,
-  { stripped, identity, body }: Cargo,
+  { stripped, identity, body, token }: Cargo,
   issued?: Ready['issued'],
 ): Allowed {
   const { policy } = circumstances;
@@ -121,6 +121,7 @@ function allow(
     kind: 'allowed',
     tenant,
     upstream,
+    token,
     target: `${upstream.basePath}${path}${query === undefined ? '' : `?${query}`}`,
     headers,
     body,

@@ -1,5 +1,6 @@
 import type { Tenant, Upstream } from './policy.ts';
 import type { Reason } from './reasons.ts';
+import type { VerifiedToken } from './verify.ts';
 
 /** What the access log and the metrics may know of a decision. No token, no secret; claims only by configuration. */
 export interface DecisionFacts {
@@ -28,6 +29,8 @@ export interface Allowed {
   readonly kind: 'allowed';
   readonly tenant: Tenant;
   readonly upstream: Upstream;
+  /** By which it is allowed; undefined for anonymous and Basic. */
+  readonly token: VerifiedToken | undefined;
   /** Origin-form target to send upstream: what was judged, without query tokens, with the upstream's base path. */
   readonly target: string;
   /**

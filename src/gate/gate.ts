@@ -1,4 +1,5 @@
 import type { Allowed, Decision, Refused } from './decision.ts';
+import type { Denial } from './denial.ts';
 import type { Limits, Timeouts } from './policy.ts';
 import type { Reason } from './reasons.ts';
 import type { RequestHead } from './request-head.ts';
@@ -31,8 +32,8 @@ export interface Outcome {
   readonly durationMs: number;
   /** From forwarding the head to the upstream's response head; undefined when none came. */
   readonly upstreamMs: number | undefined;
-  /** How it ended: complete; the client left; the upstream broke off after its head. */
-  readonly end: 'complete' | 'clientGone' | 'upstreamGone';
+  /** How it ended: complete; the client left; the upstream broke off after its head; we did, as its permit was over. */
+  readonly end: 'complete' | 'clientGone' | 'upstreamGone' | 'permitEnded';
 }
 
 /**
@@ -53,6 +54,8 @@ export interface Gate {
    * (`allowed` given: its tenant's error format applies). `detail` goes to the log only.
    */
   refuse(reason: Reason, detail: string, context?: RefuseContext): Refused;
+  /** Why a request that another Gate may have allowed would not be allowed now; undefined while it would. */
+  permitEnd(allowed: Allowed): Denial | undefined;
   /** Exactly once a request. */
   finish(outcome: Outcome): void;
 }

@@ -1,5 +1,5 @@
 import { foldName } from './field-name.ts';
-import { type TokenLocation, withoutCookies } from './locate.ts';
+import { type TokenLocation, withoutCookies, withoutProtocols } from './locate.ts';
 import type { Upstream } from './policy.ts';
 import { announcesBody, headerValues, type RequestHead } from './request-head.ts';
 
@@ -220,6 +220,10 @@ function forwardedElement(head: RequestHead, host: string | undefined): string {
 
 function withoutToken(lower: string, value: string, stripped: readonly TokenLocation[]): string | undefined {
   if (stripped.length === 0) return value;
+  if (lower === 'sec-websocket-protocol') {
+    const prefixes = stripped.flatMap(({ kind, name }) => (kind === 'websocketProtocol' ? [name] : []));
+    if (prefixes.length > 0) return withoutProtocols(value, prefixes);
+  }
   let cookies: Set<string> | undefined;
   for (const location of stripped) {
     if (location.kind === 'header' && location.name === lower) return undefined;

@@ -19,6 +19,8 @@ export type Outcome = Identified | { readonly kind: 'anonymous'; readonly stripp
 export interface Identified {
   readonly kind: 'identified';
   readonly by: 'token' | 'basic';
+  /** Undefined for Basic. */
+  readonly token: VerifiedToken | undefined;
   /** Empty for Basic. */
   readonly claims: JsonObject;
   /** Locations whose content does not travel on. */
@@ -89,7 +91,10 @@ function judgeBasic(this_: Case, located: LocatedToken): Judgement | undefined {
   const identity = identityHeaders(this_, {}, 'basic');
   if ('kind' in identity) return judgement(identity, facts);
   const stripped = tenant.forwardToken === 'keep' ? [] : [basicLocation];
-  return judgement({ kind: 'identified', by: 'basic', claims: {}, stripped, identity, body: undefined }, facts);
+  return judgement(
+    { kind: 'identified', by: 'basic', token: undefined, claims: {}, stripped, identity, body: undefined },
+    facts,
+  );
 }
 
 function judgeToken(this_: Case, located: Found): Judgement | Promise<Judgement> {
@@ -139,6 +144,7 @@ function judgeVerified(this_: Case, token: VerifiedToken, located: Found): Outco
     const identified: Outcome = {
       kind: 'identified',
       by: 'token',
+      token,
       claims,
       stripped: stripped(tenant, located),
       identity,

@@ -5,7 +5,9 @@ import { headerValues, type RequestHead } from './request-head.ts';
 export type TokenLocation =
   | { readonly kind: 'header'; readonly name: string; readonly scheme: string | undefined }
   | { readonly kind: 'query'; readonly name: string }
-  | { readonly kind: 'cookie'; readonly name: string };
+  | { readonly kind: 'cookie'; readonly name: string }
+  /** The entry of a WebSocket handshake's Sec-WebSocket-Protocol that begins with `name`, the token behind it. */
+  | { readonly kind: 'websocketProtocol'; readonly name: string };
 
 /** RFC 6750 section 2.1: what a tenant accepts unless it says otherwise. */
 export const defaultLocations: readonly TokenLocation[] = [{ kind: 'header', name: 'authorization', scheme: 'bearer' }];
@@ -36,6 +38,8 @@ export function readLocation(head: HeadToSearch, query: string | undefined, loca
       return readQuery(query, location.name);
     case 'cookie':
       return readCookie(head, location.name);
+    case 'websocketProtocol':
+      return readWebSocketProtocol(head, location.name);
   }
 }
 
@@ -90,6 +94,26 @@ function readCookie(head: HeadToSearch, name: string): LocationContent {
 function cookieName(pair: string): string | undefined {
   const equals = pair.indexOf('=');
   return equals === -1 ? undefined : pair.slice(0, equals).trim();
+}
+
+/** Pages can't set headers of a WebSocket handshake, but offer subprotocols (RFC 6455 section 4.1). */
+function readWebSocketProtocol(head: HeadToSearch, prefix: string): LocationContent {
+  if (!headerValues(head, 'upgrade').some((value) => value.trim().toLowerCase() === 'websocket')) return empty;
+  const entries = headerValues(head, 'sec-websocket-protocol').flatMap((line) => line.split(','));
+  const tokens = entries.flatMap((entry) => {
+    const offered = entry.trim();
+    return offered.startsWith(prefix) ? [offered.slice(prefix.length)] : [];
+  });
+  if (tokens.length === 0) return empty;
+  if (tokens.length > 1) return { kind: 'ambiguous', detail: `several WebSocket protocols begin with ${prefix}` };
+  return { kind: 'token', unverifiedToken: tokens[0] as string };
+}
+
+/** A Sec-WebSocket-Protocol line without the entries that begin so; undefined when none is left. */
+export function withoutProtocols(line: string, prefixes: readonly string[]): string | undefined {
+  const entries = line.split(',').map((entry) => entry.trim());
+  const kept = entries.filter((entry) => entry !== '' && !prefixes.some((prefix) => entry.startsWith(prefix)));
+  return kept.length === 0 ? undefined : kept.join(', ');
 }
 
 /** RFC 6265 section 4.1.1 allows a cookie value in double quotes. */

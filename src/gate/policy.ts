@@ -87,6 +87,8 @@ export interface Tenant {
   readonly sending: Sending;
   /** Each of them may say that a verified token is revoked. */
   readonly revocations: readonly RevocationList[];
+  /** End answers that are still under way when their token expires. */
+  readonly closeAtExpiry: boolean;
   /** Undefined: a token may be used any number of times. */
   readonly replay: Replay | undefined;
 }

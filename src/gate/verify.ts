@@ -16,6 +16,8 @@ export interface VerifiedToken {
   readonly claims: JsonObject;
   readonly algorithm: string;
   readonly kid: string | undefined;
+  /** Is the key that made the signature still one of the tenant's? */
+  readonly isLive: () => boolean;
 }
 
 export type Verdict =
@@ -82,6 +84,7 @@ export function verifySignature(
       claims: token.unverifiedClaims,
       algorithm: token.algorithm,
       kid: token.kid,
+      isLive: signer.isLive,
     } as unknown as VerifiedToken; // the brand exists in the type alone
     verdicts.insert(token, { fingerprint: tenant.fingerprint, token: verified, isLive: signer.isLive, expiresAtMs });
     return { kind: 'verified', token: verified, cached: false };

@@ -16,7 +16,7 @@ export interface Traffic {
   readonly upstreamDurations: Histogram;
   readonly verifyDurations: Histogram;
   readonly lanes: { fast: number; node: number };
-  readonly ends: { complete: number; clientGone: number; upstreamGone: number };
+  readonly ends: { complete: number; clientGone: number; upstreamGone: number; permitEnded: number };
   /** Index: first digit of the status; 0 where the client left before one was sent. */
   readonly statusClasses: number[];
   readonly bodyBytes: { request: number; response: number };
@@ -62,7 +62,7 @@ export function zeroTraffic(): Traffic {
     upstreamDurations: histogram(exchangeBoundsS),
     verifyDurations: histogram(verifyBoundsS),
     lanes: { fast: 0, node: 0 },
-    ends: { complete: 0, clientGone: 0, upstreamGone: 0 },
+    ends: { complete: 0, clientGone: 0, upstreamGone: 0, permitEnded: 0 },
     statusClasses: [0, 0, 0, 0, 0, 0],
     bodyBytes: { request: 0, response: 0 },
     verdicts: { hits: 0, misses: 0 },

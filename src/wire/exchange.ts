@@ -4,8 +4,10 @@ import type { Gate, Outcome } from '../gate/gate.ts';
 import type { RequestHead } from '../gate/request-head.ts';
 import { writeAnswer } from './answer.ts';
 import type { ClientConnection } from './client-connection.ts';
+import type { Reconsider } from './expiry.ts';
 import type { BodyFraming } from './framing.ts';
 import { Watch } from './watch.ts';
+import { goingAwayFrame, policyViolationFrame } from './websocket-frames.ts';
 
 export interface ExchangeInput {
   readonly request: IncomingMessage;
@@ -24,8 +26,11 @@ export interface TunnelControl {
   /** Destroys both sides. */
   cut(): void;
   /** Says goodbye to both sides. */
-  goAway(): void;
+  goAway(frame: Uint8Array): void;
 }
+
+/** Whose doing it is that an exchange breaks off. */
+type CutBy = Exclude<Outcome['end'], 'complete'>;
 
 /** The most of an unread body that is read into nothing to keep the connection of a refused request. */
 const discardBytes = 64 * 1024;
@@ -48,7 +53,7 @@ export class Exchange {
   #upstreamMs: number | undefined;
   #status = 0;
   #decision: Decision | undefined;
-  #cutBy: 'clientGone' | 'upstreamGone' | undefined;
+  #cutBy: CutBy | undefined;
   #gone: Outcome['end'] | undefined;
   #tunnel: TunnelControl | undefined;
   #answered = false;
@@ -111,7 +116,7 @@ export class Exchange {
   }
 
   /** Ends both sides at once, and says whose doing it was. */
-  cut(by: 'clientGone' | 'upstreamGone'): void {
+  cut(by: CutBy): void {
     if (this.#over) return;
     this.#cutBy ??= by;
     if (this.#tunnel !== undefined) {
@@ -124,7 +129,21 @@ export class Exchange {
 
   /** Asks a tunnel to end politely; anything else goes on. */
   goAway(): void {
-    if (!this.#over) this.#tunnel?.goAway();
+    if (!this.#over) this.#tunnel?.goAway(goingAwayFrame);
+  }
+
+  /** Ends what is still under way where its permit is over: a tunnel politely, and at the next call for good. */
+  reconsider(verdict: Reconsider): void {
+    const decision = this.#decision;
+    const isUnderWay = this.#tunnel !== undefined || this.response.headersSent;
+    if (this.#over || this.#answered || !isUnderWay || decision?.kind !== 'allowed') return;
+    if (this.#cutBy === 'permitEnded') this.cut('permitEnded');
+    else if (verdict(decision, performance.now() - this.#startedMs) === 'goOn') return;
+    else if (this.#tunnel === undefined) this.cut('permitEnded');
+    else {
+      this.#cutBy = 'permitEnded';
+      this.#tunnel.goAway(policyViolationFrame);
+    }
   }
 
   /** From now on the answer no longer hangs on `response`: the caller says how the exchange ends. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Gate } from '../gate/gate.ts';
+import { watchExpiry } from './expiry.ts';
 import { createFastLane } from './fast/lane.ts';
 import { bindUnixPath, type ListenAddress } from './listen-address.ts';
 import { createNodeLane } from './node-lane.ts';
@@ -50,6 +51,7 @@ export async function createFrontDoor({ listen, gate, lane = 'auto' }: FrontDoor
     firstLane.accept(socket);
   });
   await listenOn(server, listen);
+  const expiry = watchExpiry(gate, lanes);
 
   let closing: Promise<void> | undefined;
   const stopNow = () => {
@@ -75,6 +77,7 @@ export async function createFrontDoor({ listen, gate, lane = 'auto' }: FrontDoor
       }, drainMs);
       closing = once(server, 'close').then(() => {
         clearTimeout(deadline);
+        expiry.close();
         for (const each of lanes) each.close();
       });
       server.close();

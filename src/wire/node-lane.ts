@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Gate } from '../gate/gate.ts';
 import { serializeAnswer } from './answer.ts';
 import { type ClientConnection, createClientConnection } from './client-connection.ts';
+import type { Reconsider } from './expiry.ts';
 import { judgeFraming, wantsWebSocket } from './framing.ts';
 import { rawHead } from './read-head.ts';
 import { serveRequest } from './serve-request.ts';
@@ -19,6 +20,8 @@ export interface NodeLane {
   drain(): void;
   /** Ends WebSockets politely: with a Close frame of status 1001 where one may stand. */
   goAway(): void;
+  /** Ends what is under way where its permit is over. */
+  reconsider(verdict: Reconsider): void;
   /** Cuts every exchange and connection. */
   close(): void;
   /** Lets go of connections to upstreams whose `Upstream.key` is not among these. */
@@ -166,6 +169,9 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
     },
     goAway() {
       for (const { exchange } of connections.values()) exchange?.goAway();
+    },
+    reconsider(verdict) {
+      for (const { exchange } of connections.values()) exchange?.reconsider(verdict);
     },
     close() {
       for (const { exchange, socket } of connections.values()) {

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Exchange } from './exchange.ts';
 import { closeLingering } from './linger.ts';
 import { switchingFields } from './response-fields.ts';
-import { createFrameTracker, type FrameTracker, goingAwayFrame } from './websocket-frames.ts';
+import { createFrameTracker, type FrameTracker } from './websocket-frames.ts';
 
 /** The client's half of a WebSocket handshake, while the upstream has not answered. */
 export interface Handshake {
@@ -58,9 +58,9 @@ export function switchProtocols(input: SwitchInput): void {
       upstreamSocket.destroy();
       socket.destroy();
     },
-    goAway: () => {
+    goAway: (frame) => {
       upstreamSocket.unpipe(socket);
-      if (toClient.betweenFrames) socket.end(goingAwayFrame);
+      if (toClient.betweenFrames) socket.end(frame);
       else socket.end();
       upstreamSocket.end();
     },

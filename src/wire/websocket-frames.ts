@@ -50,3 +50,6 @@ function payloadLength(head: Uint8Array): number {
 
 /** An unmasked Close frame with status 1001, "going away" (RFC 6455 section 7.4.1). */
 export const goingAwayFrame: Uint8Array = Uint8Array.of(0x88, 0x02, 0x03, 0xe9);
+
+/** One with status 1008, "policy violation": what a client that may no longer be connected is told. */
+export const policyViolationFrame: Uint8Array = Uint8Array.of(0x88, 0x02, 0x03, 0xf0);

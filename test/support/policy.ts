@@ -104,6 +104,7 @@ function testTenant(id: string, { match: _match, kid, routes = [], ...spec }: Te
     sending: sendAsIs,
     revocations: [],
     replay: undefined,
+    closeAtExpiry: false,
     routes: routes.map((route) => ({
       path: pathPattern('/**'),
       methods: undefined,

@@ -44,6 +44,7 @@ export function fakeGate({ upstream, decide, limits, timeouts }: FakeGateOptions
     refusals,
     limits: { ...testLimits, ...limits },
     timeouts: { ...testTimeouts, ...timeouts },
+    permitEnd: () => undefined,
     requestId: () => `test-${++count}`,
     isReservedName: (name) => /^x[-_.]user/i.test(name),
     decide(head, body) {

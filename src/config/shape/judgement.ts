@@ -56,10 +56,18 @@ const tokenLocation = z
       .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, { error: 'must be a cookie name (RFC 6265)' })
       .optional()
       .describe('Name of the cookie. Browsers send it by themselves: guard against cross-site requests.'),
+    websocketProtocol: z
+      .string()
+      .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, { error: 'must be the beginning of a protocol, such as bearer.' })
+      .optional()
+      .describe(
+        'Beginning of the entry of Sec-WebSocket-Protocol behind which the token stands, e.g. bearer. It does not travel on; the client has to offer another entry for the upstream to choose.',
+      ),
   })
-  .superRefine(({ header, scheme, query, cookie }, context) => {
-    const given = [header, query, cookie].filter((one) => one !== undefined).length;
-    if (given !== 1) context.addIssue({ code: 'custom', message: 'must have exactly one of header, query, cookie' });
+  .superRefine(({ header, scheme, query, cookie, websocketProtocol }, context) => {
+    const given = [header, query, cookie, websocketProtocol].filter((one) => one !== undefined).length;
+    const message = 'must have exactly one of header, query, cookie, websocketProtocol';
+    if (given !== 1) context.addIssue({ code: 'custom', message });
     if (scheme !== undefined && header === undefined) {
       context.addIssue({ code: 'custom', path: ['scheme'], message: 'goes with header only' });
     }

@@ -101,6 +101,11 @@ export const tenantFields = {
   revoked: revoked
     .optional()
     .describe('List of its tokens that are not accepted any more, beside the top-level `revoked`: {file} or {url, …}.'),
+  closeAtExpiry: flag()
+    .prefault(false)
+    .describe(
+      'true: a WebSocket or an answer that is still streaming ends when its token expires. They end in any case when the token is revoked, or its tenant or key removed. Default: false.',
+    ),
   replay: replay
     .optional()
     .describe('Its tokens are for one request each: {claim, store, …}, or off. Default: the top-level `replay`.'),

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Gate } from '../../gate/gate.ts';
 import type { Upstream } from '../../gate/policy.ts';
+import type { Reconsider } from '../expiry.ts';
 import { closeLingering } from '../linger.ts';
 import { peerAddress } from '../read-head.ts';
 import { lf } from './byte-classes.ts';
@@ -198,6 +199,10 @@ export class ClientConnection implements Expiring {
 
   private awaitRequest(): void {
     this.deadlineMs = performance.now() + this.lane.gate().timeouts.idleMs;
+  }
+
+  reconsider(verdict: Reconsider): void {
+    this.exchange?.reconsider(verdict);
   }
 
   /** Busy: the answer under way is the last one. Idle: it ends now. */

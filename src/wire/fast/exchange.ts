@@ -2,6 +2,7 @@ import type { Allowed, Answered, Decision, Refused } from '../../gate/decision.t
 import type { BodyRead, Gate, Outcome, RequestBody } from '../../gate/gate.ts';
 import type { Reason } from '../../gate/reasons.ts';
 import type { RequestHead } from '../../gate/request-head.ts';
+import type { Reconsider } from '../expiry.ts';
 import { isTrailerField } from '../field-lists.ts';
 import type { BodyFraming } from '../framing.ts';
 import { refuseForGateFault } from '../gate-fault.ts';
@@ -396,6 +397,12 @@ export class Exchange implements UpstreamUser, RequestBody {
     }
   }
 
+  /** Ends an answer that is still streaming where its permit is over. */
+  reconsider(verdict: Reconsider): void {
+    if (this.phase !== 'relaying' || this.decision?.kind !== 'allowed') return;
+    if (verdict(this.decision, performance.now() - this.startedMs) === 'end') this.cut('permitEnded');
+  }
+
   /** The upstream's fault, before its answer began. */
   private fail(reason: Extract<Reason, 'upstreamUnreachable' | 'upstreamTimeout'>, detail: string): void {
     const allowed = this.decision as Allowed;
@@ -451,7 +458,7 @@ export class Exchange implements UpstreamUser, RequestBody {
   }
 
   /** Ends both sides at once, so that neither waits for what will not come. */
-  private cut(by: 'clientGone' | 'upstreamGone'): void {
+  private cut(by: Exclude<Outcome['end'], 'complete'>): void {
     this.dropUpstream();
     this.finish(by);
     this.client.socket.destroy();

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Gate } from '../../gate/gate.ts';
 import type { Upstream } from '../../gate/policy.ts';
+import type { Reconsider } from '../expiry.ts';
 import { ClientConnection, type LaneServices } from './client-connection.ts';
 import { createCoarseTimer, defaultTickMs } from './timers.ts';
 import { UpstreamPool } from './upstream-pool.ts';
@@ -20,6 +21,8 @@ export interface FastLane {
   readonly activeExchanges: number;
   /** Ends idle connections now, and each busy one after its answer. */
   drain(): void;
+  /** Ends what is under way where its permit is over. */
+  reconsider(verdict: Reconsider): void;
   /** Cuts every exchange and connection. */
   close(): void;
   /** Lets go of connections to upstreams whose `Upstream.key` is not among these. */
@@ -62,6 +65,9 @@ export function createFastLane({ gate, handOver, tickMs = defaultTickMs }: FastL
     drain() {
       draining = true;
       for (const connection of [...connections]) connection.drain();
+    },
+    reconsider(verdict) {
+      for (const connection of [...connections]) connection.reconsider(verdict);
     },
     close() {
       for (const { socket } of connections) socket.destroy();
