@@ -247,7 +247,7 @@ export class Exchange implements UpstreamUser, RequestBody {
         return;
       }
       if (answer.kind === 'incomplete') {
-        this.partialAnswer = at === 0 ? buffer : buffer.subarray(at);
+        this.partialAnswer = Buffer.from(buffer.subarray(at));
         return;
       }
       if (answer.status >= 200) {
@@ -294,12 +294,15 @@ export class Exchange implements UpstreamUser, RequestBody {
       this.cut('upstreamGone');
       return;
     }
-    writePieces(this.client.socket, head, pieces);
+    const { socket } = this.client;
+    writePieces(socket, head, pieces);
+    // The system has not taken all of it yet.
+    if (socket.writableLength > 0) this.upstream?.keepBytes();
     if (reader.done) {
       this.completeAnswer(end === bytes.length);
       return;
     }
-    if (isFull(this.client.socket)) this.upstream?.socket.pause();
+    if (isFull(socket)) this.upstream?.socket.pause();
     this.expireIn(this.gate.timeouts.idleMs);
   }
 

@@ -1,5 +1,5 @@
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTcp, type NetConnectOpts, type OnReadOpts, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Upstream } from '../../gate/policy.ts';
 import { tlsOptions } from '../upstream-pool.ts';
 import type { Expiring } from './timers.ts';
@@ -7,6 +7,7 @@ import type { Expiring } from './timers.ts';
 /** Whom a connection serves. It is called with nothing that arrived before it was there. */
 export interface UpstreamUser {
   onUpstreamConnect(connection: UpstreamConnection): void;
+  /** `bytes` are overwritten by the next read, unless `keepBytes` is called before this returns. */
   onUpstreamData(bytes: Buffer): void;
   /** What was written has gone out; more may be. */
   onUpstreamDrain(): void;
@@ -22,7 +23,13 @@ export interface ConnectionOwner {
   onConnectionLost(connection: UpstreamConnection): void;
 }
 
-/** One connection to an upstream: TCP, TLS or a unix socket. It has a user, or is idle. */
+/** What one read brings at most. */
+const readBytes = 64 * 1024;
+
+/**
+ * One connection to an upstream: TCP, TLS or a unix socket. It has a user, or is idle. All its reads go into one buffer:
+ * a fresh one for each, as streams have it, costs more than anything else that a large answer costs.
+ */
 export class UpstreamConnection implements Expiring {
   readonly socket: Socket;
   deadlineMs = Number.POSITIVE_INFINITY;
@@ -30,23 +37,21 @@ export class UpstreamConnection implements Expiring {
   /** Has served a request before: the upstream may have closed it without our knowing yet. */
   reused = false;
   private readonly owner: ConnectionOwner;
+  private buffer: Buffer = Buffer.alloc(0);
+  private bufferIsKept = true;
   private lost = false;
 
   constructor(upstream: Upstream, owner: ConnectionOwner, user: UpstreamUser) {
     this.owner = owner;
     this.user = user;
-    this.socket = openSocket(upstream);
+    const callback = (size: number, bytes: Uint8Array) => this.onRead(size, bytes as Buffer);
+    this.socket = openSocket(upstream, { buffer: () => this.nextBuffer(), callback });
     let detail = 'the upstream closed the connection';
     this.socket
       .on('error', (error: NodeJS.ErrnoException) => {
         detail = `${error.code ?? error.name}: ${error.message}`;
       })
       .on(upstream.scheme === 'https' ? 'secureConnect' : 'connect', () => this.user?.onUpstreamConnect(this))
-      .on('data', (bytes: Buffer) => {
-        // Nobody asked: what follows could be taken for the next request's answer.
-        if (this.user === undefined) this.destroy();
-        else this.user.onUpstreamData(bytes);
-      })
       .on('drain', () => this.user?.onUpstreamDrain())
       .on('end', () => {
         if (this.user === undefined) this.destroy();
@@ -57,6 +62,11 @@ export class UpstreamConnection implements Expiring {
         this.destroy();
         user?.onUpstreamGone(detail);
       });
+  }
+
+  /** What was read last is still in use: the next read goes elsewhere. */
+  keepBytes(): void {
+    this.bufferIsKept = true;
   }
 
   onDeadline(): void {
@@ -71,11 +81,27 @@ export class UpstreamConnection implements Expiring {
     this.socket.destroy();
     this.owner.onConnectionLost(this);
   }
+
+  private onRead(size: number, buffer: Buffer): boolean {
+    // Nobody asked: what follows could be taken for the next request's answer.
+    if (this.user === undefined) this.destroy();
+    else this.user.onUpstreamData(buffer.subarray(0, size));
+    return true;
+  }
+
+  /** Asked by Node before the first read and after each. */
+  private nextBuffer(): Buffer {
+    if (this.bufferIsKept) this.buffer = Buffer.allocUnsafeSlow(readBytes);
+    this.bufferIsKept = false;
+    return this.buffer;
+  }
 }
 
-function openSocket(upstream: Upstream): Socket {
+function openSocket(upstream: Upstream, onread: OnReadOpts): Socket {
   const { scheme, host, port, socketPath } = upstream;
-  const place = socketPath === undefined ? { host, port } : { path: socketPath };
-  const socket = scheme === 'https' ? connectTls({ ...place, ...tlsOptions(upstream) }) : connectTcp(place);
+  const options: NetConnectOpts = socketPath === undefined ? { host, port, onread } : { path: socketPath, onread };
+  // Node's TLS sockets know `onread`, too; their types don't.
+  const tls = () => connectTls({ ...options, ...tlsOptions(upstream) } as ConnectionOptions);
+  const socket = scheme === 'https' ? tls() : connectTcp(options);
   return socket.setNoDelay(true).setKeepAlive(true);
 }
