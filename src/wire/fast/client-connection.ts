@@ -181,7 +181,15 @@ export class ClientConnection implements Expiring {
       peer,
     } as const;
     const isLast = parsed.close || this.lane.draining;
-    this.exchange = new Exchange(this, this.lane, gate, head, parsed.body, isLast, startedMs);
+    this.exchange = new Exchange({
+      client: this,
+      lane: this.lane,
+      gate,
+      head,
+      framing: parsed.body,
+      isLast,
+      startedMs,
+    });
     this.exchange.start();
   }
 

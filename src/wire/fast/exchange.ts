@@ -1,18 +1,15 @@
 import type { Allowed, Answered, Decision, Refused } from '../../gate/decision.ts';
-import type { BodyRead, Gate, Outcome, RequestBody } from '../../gate/gate.ts';
+import type { Gate, Outcome } from '../../gate/gate.ts';
 import type { Reason } from '../../gate/reasons.ts';
 import type { RequestHead } from '../../gate/request-head.ts';
 import type { Reconsider } from '../expiry.ts';
-import { isTrailerField } from '../field-lists.ts';
 import type { BodyFraming } from '../framing.ts';
 import { refuseForGateFault } from '../gate-fault.ts';
-import { type AnswerHead, answerText, hasBody, interimText, parseAnswerHead } from './answer-head.ts';
-import { BodyCollector } from './body-collector.ts';
-import { type BodyPiece, createChunkedReader } from './chunked.ts';
+import { AnswerRelay } from './answer-relay.ts';
+import type { BodyPiece } from './chunked.ts';
 import type { ClientConnection, LaneServices } from './client-connection.ts';
-import { type BodyReader, LengthReader, lastChunk, noBodyReader, UntilCloseReader } from './framing.ts';
-import { httpDate } from './http-date.ts';
 import { ownAnswer } from './own-answer.ts';
+import { type ContentOwner, RequestContent } from './request-content.ts';
 import { requestText } from './request-text.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
@@ -29,73 +26,61 @@ type Phase = 'deciding' | 'collecting' | 'connecting' | 'sending' | 'awaiting' |
 /** Safe to send twice (RFC 9110 section 9.2.2). */
 const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
-/** More interim answers than any real upstream sends are dropped: they would not wait for a slow client. */
-const mostInterimAnswers = 32;
-
-/** The most of an unread body that is read into nothing to keep the connection of a refused request. */
-const discardBytes = 64 * 1024;
+export interface ExchangeInput {
+  readonly client: ClientConnection;
+  readonly lane: LaneServices;
+  /** The request's own: it keeps its policy to the end. */
+  readonly gate: Gate;
+  readonly head: RequestHead;
+  readonly framing: BodyFraming;
+  /** The connection ends after this one. */
+  readonly isLast: boolean;
+  /** On `performance.now`'s clock: the head's first byte. */
+  readonly startedMs: number;
+}
 
 /** One request's life, from its head to `gate.finish`. */
-export class Exchange implements UpstreamUser, RequestBody {
-  /** The connection ends after this one. */
+export class Exchange implements UpstreamUser, ContentOwner {
   isLast: boolean;
   private readonly client: ClientConnection;
   private readonly lane: LaneServices;
-  /** The request's own: it keeps its policy to the end. */
   private readonly gate: Gate;
   private readonly head: RequestHead;
-  private framing: BodyFraming;
   private readonly startedMs: number;
 
   private phase: Phase = 'deciding';
   private decision: Decision | undefined;
   private clientIsGone = false;
-  private requestReader: BodyReader;
-  private collector: BodyCollector | undefined;
-  /** A body that the gate gives in place of the client's. */
-  private replacement: Uint8Array | undefined;
 
+  private readonly content: RequestContent;
   private pool: UpstreamPool | undefined;
   private upstream: UpstreamConnection | undefined;
-  private requestIsSent = false;
   /** The head for the upstream, while it waits for a connection or for the body's first bytes. */
   private unsentHead = '';
+  private requestIsSent = false;
   private retried = false;
 
-  /** The beginning of an answer's head. */
-  private partialAnswer: Buffer | undefined;
-  private interimAnswers = 0;
-  private answer: AnswerHead | undefined;
-  private answerReader: BodyReader = noBodyReader;
-
+  private readonly answer: AnswerRelay;
   private status = 0;
-  private responseBytes = 0;
+  private ownBytes = 0;
   private forwardedMs = 0;
   private upstreamMs: number | undefined;
 
-  constructor(
-    client: ClientConnection,
-    lane: LaneServices,
-    gate: Gate,
-    head: RequestHead,
-    framing: BodyFraming,
-    isLast: boolean,
-    startedMs: number,
-  ) {
+  constructor({ client, lane, gate, head, framing, isLast, startedMs }: ExchangeInput) {
     this.client = client;
     this.lane = lane;
     this.gate = gate;
     this.head = head;
-    this.framing = framing;
     this.isLast = isLast;
     this.startedMs = startedMs;
-    this.requestReader = requestReaderFor(framing, gate);
+    this.content = new RequestContent(framing, this, gate);
+    this.answer = new AnswerRelay(client.socket, head.method);
   }
 
   start(): void {
     let decision: Decision | Promise<Decision>;
     try {
-      decision = this.gate.decide(this.head, this);
+      decision = this.gate.decide(this.head, this.content);
     } catch (error) {
       decision = refuseForGateFault(this.gate, this.head, error);
     }
@@ -115,69 +100,53 @@ export class Exchange implements UpstreamUser, RequestBody {
     else this.answerOwn(decision);
   }
 
+  // ——— The request, on its way upstream ———
+
   /** The client's next bytes: the offset behind what was used of them, 0 while none can be taken. */
   takeBody(bytes: Buffer): number {
-    if (this.requestReader.done) return 0;
-    if (this.phase === 'collecting') return this.collect(bytes);
-    if (this.upstream === undefined || isFull(this.upstream.socket)) return 0;
+    const { content, upstream } = this;
+    if (content.isComplete) return 0;
+    if (this.phase === 'collecting') {
+      this.expireIn(this.gate.timeouts.idleMs);
+      return content.collect(bytes);
+    }
+    if (upstream === undefined || isFull(upstream.socket)) return 0;
     const pieces: BodyPiece[] = [];
-    const end = this.requestReader.read(bytes, 0, pieces);
-    if (this.requestReader.problem !== undefined) {
-      this.failRequest(400, this.requestReader.problem);
+    const end = content.reader.read(bytes, 0, pieces);
+    if (content.reader.problem !== undefined) {
+      this.failRequest(400, content.reader.problem);
       return bytes.length;
     }
-    writePieces(this.upstream.socket, this.unsentHead, pieces);
+    writePieces(upstream.socket, this.unsentHead, pieces);
     this.unsentHead = '';
-    if (this.requestReader.done) this.onRequestSent();
+    if (content.reader.done) this.onRequestSent();
     else this.expireIn(this.gate.timeouts.idleMs);
     return end;
   }
 
-  /** For the gate: reads the whole body before the decision. */
-  read(maxBytes: number): Promise<BodyRead> {
-    const { framing } = this;
-    if (framing.kind === 'none') return Promise.resolve({ kind: 'read', bytes: new Uint8Array() });
-    if (framing.kind === 'length' && framing.bytes > maxBytes) return Promise.resolve({ kind: 'tooLarge' });
-    if (this.collector !== undefined) return this.collector.result;
-    this.collector = new BodyCollector(maxBytes);
+  onBodyWanted(): void {
     if (this.clientIsGone) {
-      this.collector.giveUp('broken');
-    } else {
-      this.phase = 'collecting';
-      this.expireIn(this.gate.timeouts.idleMs);
-      this.client.pump();
+      this.content.giveUp();
+      return;
     }
-    return this.collector.result;
+    this.phase = 'collecting';
+    this.expireIn(this.gate.timeouts.idleMs);
+    this.client.pump();
   }
 
-  private collect(bytes: Buffer): number {
-    const collector = this.collector as BodyCollector;
-    const end = this.requestReader.read(bytes, 0, collector.held);
-    const { problem, bodyBytes, done } = this.requestReader;
-    if (problem === undefined && bodyBytes <= collector.maxBytes && !done) {
-      this.expireIn(this.gate.timeouts.idleMs);
-      return end;
-    }
-    this.stopCollecting();
-    if (problem !== undefined) collector.giveUp('broken');
-    else if (bodyBytes > collector.maxBytes) collector.giveUp('tooLarge');
-    else collector.complete(this.framing.kind === 'chunked');
-    return end;
-  }
-
-  private stopCollecting(): void {
+  onBodyRead(): void {
     this.phase = 'deciding';
     this.client.deadlineMs = Number.POSITIVE_INFINITY;
   }
 
   private connect(allowed: Allowed): void {
-    const { problem } = this.requestReader;
+    const { problem } = this.content.reader;
     if (problem !== undefined) {
       this.failRequest(400, problem);
       return;
     }
-    if (allowed.body !== undefined && allowed.body !== this.collector?.content) this.replaceBody(allowed.body);
-    const text = requestText(this.head, allowed, this.framing);
+    if (allowed.body !== undefined) this.content.replace(allowed.body);
+    const text = requestText(this.head, allowed, this.content.framing);
     if (text === undefined) {
       this.fail('upstreamUnreachable', 'a header for the upstream holds a byte that no header may hold');
       return;
@@ -190,27 +159,22 @@ export class Exchange implements UpstreamUser, RequestBody {
     else this.onUpstreamConnect(connection);
   }
 
-  private replaceBody(body: Uint8Array): void {
-    if (this.framing.kind === 'none' && body.byteLength === 0) return;
-    this.replacement = body;
-    this.framing = { kind: 'length', bytes: body.byteLength };
-  }
-
   onUpstreamConnect(connection: UpstreamConnection): void {
+    const { content } = this;
     this.upstream = connection;
     this.forwardedMs = performance.now();
-    if (this.framing.kind === 'none') {
+    if (content.framing.kind === 'none') {
       // The head is kept: it is sent again where the connection turns out to be dead.
       connection.socket.write(this.unsentHead, 'latin1');
       this.onRequestSent();
       return;
     }
-    const held = this.replacement === undefined ? this.collector?.held : [Buffer.from(this.replacement)];
+    const held = content.takeHeld();
     if (held !== undefined || !this.client.hasPending) {
       writePieces(connection.socket, this.unsentHead, held ?? []);
       this.unsentHead = '';
     }
-    if (this.requestReader.done || this.replacement !== undefined) {
+    if (content.isComplete) {
       this.onRequestSent();
     } else {
       this.phase = 'sending';
@@ -220,90 +184,47 @@ export class Exchange implements UpstreamUser, RequestBody {
     }
   }
 
-  private onRequestSent(): void {
-    this.requestIsSent = true;
-    // The answer may have begun before.
-    if (this.answer !== undefined) return;
-    this.phase = 'awaiting';
-    this.expireIn(this.gate.timeouts.responseMs);
-  }
-
   onUpstreamDrain(): void {
     this.expireIn(this.gate.timeouts.idleMs);
     this.client.pump();
   }
 
+  private onRequestSent(): void {
+    this.requestIsSent = true;
+    // The answer may have begun before.
+    if (this.answer.head !== undefined) return;
+    this.phase = 'awaiting';
+    this.expireIn(this.gate.timeouts.responseMs);
+  }
+
+  // ——— The answer, on its way to the client ———
+
   onUpstreamData(bytes: Buffer): void {
-    if (this.answer !== undefined) {
-      this.relay(bytes, 0, '');
-      return;
-    }
-    const buffer = this.partialAnswer === undefined ? bytes : Buffer.concat([this.partialAnswer, bytes]);
-    let at = 0;
-    for (;;) {
-      const answer = parseAnswerHead(buffer, at);
-      if (answer.kind === 'broken') {
-        this.fail('upstreamUnreachable', answer.detail);
-        return;
-      }
-      if (answer.kind === 'incomplete') {
-        this.partialAnswer = Buffer.from(buffer.subarray(at));
-        return;
-      }
-      if (answer.status >= 200) {
-        this.passHead(answer, buffer);
-        return;
-      }
-      if (!this.passInterim(answer, buffer)) return;
-      at = answer.end;
-    }
-  }
-
-  /** RFC 9110 section 15.2: a proxy forwards interim answers. A switch was not asked for (section 15.2.2). */
-  private passInterim(answer: AnswerHead, buffer: Buffer): boolean {
-    if (answer.status === 101) {
-      this.fail('upstreamUnreachable', 'the upstream switched to a protocol that was not asked for');
-      return false;
-    }
-    this.interimAnswers++;
-    if (this.interimAnswers <= mostInterimAnswers) this.client.socket.write(interimText(answer, buffer), 'latin1');
-    return true;
-  }
-
-  private passHead(answer: AnswerHead, buffer: Buffer): void {
-    const { method } = this.head;
-    const { responseHeaders } = this.decision as Allowed;
-    this.answer = answer;
-    this.partialAnswer = undefined;
-    this.phase = 'relaying';
-    this.status = answer.status;
-    this.upstreamMs = performance.now() - this.forwardedMs;
-    this.answerReader = answerReaderFor(answer, method);
-    this.relay(
-      buffer,
-      answer.end,
-      answerText(answer, buffer, { method, close: this.isLast, set: responseHeaders, date: httpDate }),
-    );
-  }
-
-  private relay(bytes: Buffer, from: number, head: string): void {
-    const pieces: BodyPiece[] = [];
-    const reader = this.answerReader;
-    const end = reader.read(bytes, from, pieces);
-    if (reader.problem !== undefined) {
-      this.cut('upstreamGone');
-      return;
-    }
+    const { answer, upstream } = this;
     const { socket } = this.client;
-    writePieces(socket, head, pieces);
-    // The system has not taken all of it yet.
-    if (socket.writableLength > 0) this.upstream?.keepBytes();
-    if (reader.done) {
-      this.completeAnswer(end === bytes.length);
+    const hadHead = answer.head !== undefined;
+    answer.take(bytes, this.isLast, (this.decision as Allowed).responseHeaders);
+    if (answer.head === undefined) {
+      if (answer.problem !== undefined) this.fail('upstreamUnreachable', answer.problem);
       return;
     }
-    if (isFull(socket)) this.upstream?.socket.pause();
-    this.expireIn(this.gate.timeouts.idleMs);
+    if (!hadHead) this.noteAnswer(answer.head.status);
+    // The client's system has not taken all of it yet.
+    if (socket.writableLength > 0) upstream?.keepBytes();
+    if (answer.problem !== undefined) {
+      this.cut('upstreamGone');
+    } else if (answer.done) {
+      this.completeAnswer();
+    } else {
+      if (isFull(socket)) upstream?.socket.pause();
+      this.expireIn(this.gate.timeouts.idleMs);
+    }
+  }
+
+  private noteAnswer(status: number): void {
+    this.phase = 'relaying';
+    this.status = status;
+    this.upstreamMs = performance.now() - this.forwardedMs;
   }
 
   onClientDrain(): void {
@@ -312,32 +233,31 @@ export class Exchange implements UpstreamUser, RequestBody {
     this.expireIn(this.gate.timeouts.idleMs);
   }
 
-  /** `isAll`: nothing came behind the answer's end. What did would be taken for the next request's answer. */
-  private completeAnswer(isAll: boolean): void {
-    const { upstream, answer } = this;
-    this.upstream = undefined;
-    if (upstream !== undefined) {
-      const isClean = isAll && this.requestIsSent && upstream.socket.writableLength === 0;
-      if (isClean && answer?.keepAlive === true) this.pool?.release(upstream, answer.keepAliveMs);
-      else upstream.destroy();
-    }
-    this.flush();
-  }
-
   onUpstreamEnd(): void {
-    if (this.answerReader instanceof UntilCloseReader) {
-      this.client.socket.write(lastChunk, 'latin1');
-      this.completeAnswer(false);
+    if (this.answer.takeEnd()) {
+      this.completeAnswer();
     } else {
       this.upstream?.destroy();
       this.onUpstreamGone('the upstream closed the connection');
     }
   }
 
+  private completeAnswer(): void {
+    const { upstream, answer } = this;
+    this.upstream = undefined;
+    if (upstream !== undefined) {
+      // Whatever is left on it, in either direction, would be taken for the next request's.
+      const isClean = answer.done && !answer.hasSurplus && this.requestIsSent && upstream.socket.writableLength === 0;
+      if (isClean && answer.head?.keepAlive === true) this.pool?.release(upstream, answer.head.keepAliveMs);
+      else upstream.destroy();
+    }
+    this.flush();
+  }
+
   onUpstreamGone(detail: string): void {
     const { upstream } = this;
     this.upstream = undefined;
-    if (this.answer !== undefined) {
+    if (this.answer.head !== undefined) {
       this.cut('upstreamGone');
     } else if (upstream !== undefined && this.mayRetry(upstream)) {
       this.retried = true;
@@ -351,10 +271,11 @@ export class Exchange implements UpstreamUser, RequestBody {
 
   /** A connection that the upstream had closed meanwhile: nothing was answered, and nobody minds a second try. */
   private mayRetry(upstream: UpstreamConnection): boolean {
-    const nothingReceived = this.partialAnswer === undefined && this.interimAnswers === 0;
-    const isSafe = this.framing.kind === 'none' && idempotentMethods.has(this.head.method);
-    return !this.retried && upstream.reused && nothingReceived && isSafe;
+    const isSafe = this.content.framing.kind === 'none' && idempotentMethods.has(this.head.method);
+    return !this.retried && upstream.reused && !this.answer.hasBegun && isSafe;
   }
+
+  // ——— The end, good or bad ———
 
   /** The client's connection has ended its side, and so nobody waits for an answer that is not written yet. */
   onClientEnd(): void {
@@ -366,7 +287,7 @@ export class Exchange implements UpstreamUser, RequestBody {
     if (this.phase === 'over') return;
     this.clientIsGone = true;
     this.dropUpstream();
-    this.collector?.giveUp('broken');
+    this.content.giveUp();
     // The outcome names the decision, and so waits for it.
     if (this.decision !== undefined) this.finish('clientGone');
   }
@@ -378,8 +299,7 @@ export class Exchange implements UpstreamUser, RequestBody {
         this.fail('upstreamTimeout', `no connection within ${connectMs} ms`);
         break;
       case 'collecting':
-        this.stopCollecting();
-        this.collector?.giveUp('broken');
+        this.content.giveUp();
         break;
       case 'sending':
         if (this.upstream !== undefined && isFull(this.upstream.socket)) {
@@ -414,7 +334,7 @@ export class Exchange implements UpstreamUser, RequestBody {
 
   /** The client's fault within its body: what follows can't be told apart from the next request. */
   private failRequest(status: 400 | 408, detail: string): void {
-    if (this.answer !== undefined) {
+    if (this.answer.head !== undefined) {
       this.cut('clientGone');
       return;
     }
@@ -427,18 +347,11 @@ export class Exchange implements UpstreamUser, RequestBody {
     this.dropUpstream();
     // What the client is told is what is reported, also where the gate had allowed and the upstream failed.
     this.decision = answer;
-    if (answer.close || this.bodyIsInTheWay()) this.isLast = true;
+    if (answer.close || this.content.isInTheWay) this.isLast = true;
     this.status = answer.status;
-    this.responseBytes = Buffer.byteLength(answer.body);
+    this.ownBytes = Buffer.byteLength(answer.body);
     this.client.socket.write(ownAnswer(answer, this.head.method, this.isLast));
     this.flush();
-  }
-
-  /** Is so much of the body still to come that the connection is better closed? */
-  private bodyIsInTheWay(): boolean {
-    if (this.requestReader.done) return false;
-    if (this.requestReader.problem !== undefined) return true;
-    return this.framing.kind !== 'length' || this.framing.bytes > discardBytes;
   }
 
   /** Waits until the client's system has taken the answer. */
@@ -457,7 +370,8 @@ export class Exchange implements UpstreamUser, RequestBody {
 
   private conclude(): void {
     this.finish('complete');
-    this.client.onExchangeOver(!this.isLast, this.requestReader.done ? undefined : this.requestReader);
+    const { reader } = this.content;
+    this.client.onExchangeOver(!this.isLast, reader.done ? undefined : reader);
   }
 
   /** Ends both sides at once, so that neither waits for what will not come. */
@@ -484,28 +398,11 @@ export class Exchange implements UpstreamUser, RequestBody {
       decision: this.decision as Decision,
       lane: 'fast',
       status: this.status,
-      requestBytes: this.requestReader.bodyBytes,
-      responseBytes: this.responseBytes + this.answerReader.bodyBytes,
+      requestBytes: this.content.reader.bodyBytes,
+      responseBytes: this.ownBytes + this.answer.bodyBytes,
       durationMs: performance.now() - this.startedMs,
       upstreamMs: this.upstreamMs,
       end,
     });
   }
-}
-
-function requestReaderFor(framing: BodyFraming, gate: Gate): BodyReader {
-  switch (framing.kind) {
-    case 'none':
-      return noBodyReader;
-    case 'length':
-      return new LengthReader(framing.bytes);
-    case 'chunked':
-      return createChunkedReader((name) => isTrailerField(name.toLowerCase()) && !gate.isReservedName(name));
-  }
-}
-
-function answerReaderFor(answer: AnswerHead, method: string): BodyReader {
-  if (!hasBody(answer, method)) return noBodyReader;
-  if (answer.chunked) return createChunkedReader((name) => isTrailerField(name.toLowerCase()));
-  return answer.length === undefined ? new UntilCloseReader() : new LengthReader(answer.length);
 }

@@ -31,7 +31,7 @@ export function requestText(
     // What passes keeps its order: one walk over both lists finds it.
     const known = indexOfField(inbound.headers, next, name, value);
     if (known !== -1) next = known + 2;
-    else if (!isFieldName(name) || illegalInValue.test(value)) return undefined;
+    else if (!isLegalName(name) || illegalInValue.test(value)) return undefined;
     // A hop-by-hop field that the gate may give: nominated as such (RFC 9110 section 10.1.4).
     if (name.length === 2 && name.toLowerCase() === 'te') hasTe = true;
     if (!isFraming(name)) text += `${name}: ${value}\r\n`;
@@ -46,6 +46,17 @@ export function requestText(
 function indexOfField(list: readonly string[], from: number, name: string, value: string): number {
   for (let i = from; i < list.length; i += 2) if (list[i] === name && list[i + 1] === value) return i;
   return -1;
+}
+
+/** The names that are added are few, and the same for each request. */
+const legalNames = new Set<string>();
+const mostLegalNames = 1_000;
+
+function isLegalName(name: string): boolean {
+  if (legalNames.has(name)) return true;
+  if (!isFieldName(name)) return false;
+  if (legalNames.size < mostLegalNames) legalNames.add(name);
+  return true;
 }
 
 const framingLengths = new Uint8Array(64);
