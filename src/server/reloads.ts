@@ -1,0 +1,109 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { LoadedConfig } from '../config/load.ts';
+import type { Log } from '../ops/log.ts';
+import type { ReloadReport } from '../ops/reload-report.ts';
+import { diffTenants } from '../ops/tenant-diff.ts';
+import { type Watch, watchFiles } from '../ops/watch.ts';
+import type { ConfigSource } from './config-source.ts';
+
+export type ReloadCause = 'SIGHUP' | 'watch';
+
+export interface ReloadsOptions {
+  readonly source: ConfigSource;
+  /** What is served already. */
+  readonly first: LoadedConfig;
+  readonly loadedAtMs: number;
+  /** Makes a new config the one that is served. */
+  readonly apply: (next: LoadedConfig) => void;
+  /** Instead of what the config says, also after a reload. */
+  readonly watch: boolean | undefined;
+  readonly report: ReloadReport;
+  readonly log: Log;
+}
+
+/** Which config is served, and how it becomes another. */
+export interface Reloads {
+  served(): { readonly generation: number; readonly hash: string; readonly tenants: number };
+  readonly current: LoadedConfig;
+  /** Loads the config anew: all of it goes live, or nothing does. Never rejects. */
+  reload(cause: ReloadCause): Promise<void>;
+  /** From now on nothing is reloaded or watched. */
+  stop(): void;
+}
+
+/** Settings that only a restart can bring. */
+const restartOnly = ['listen', 'ops', 'lane'] as const;
+
+/** Follows the files too, where the config asks for it. */
+export function createReloads({ source, first, loadedAtMs, apply, watch, report, log }: ReloadsOptions): Reloads {
+  let current = first;
+  let stopped = false;
+  let reloading: Promise<void> | undefined;
+  let nextReload: Promise<void> | undefined;
+  let watching: Watch | undefined;
+
+  const served = () => {
+    const { generation, hash, tenants } = current.policy;
+    return { generation, hash, tenants: tenants.size };
+  };
+
+  async function reloadOnce(cause: ReloadCause): Promise<void> {
+    if (stopped) return;
+    const next = await source.loadAgain();
+    if (!next.ok) return report.tellFailure(cause, next.problems);
+    if (next.policy.hash === current.policy.hash) {
+      next.release();
+      return report.tellUnchanged(cause);
+    }
+    const diff = diffTenants(current.tenantHashes, next.tenantHashes);
+    apply(next);
+    current = next;
+    report.tellSuccess(cause, diff, served());
+    const { settings: begun } = first;
+    report.tellNeedsRestart(restartOnly.filter((name) => !isDeepStrictEqual(begun[name], next.settings[name])));
+    followFiles();
+  }
+
+  /** One at a time; asks that come while one runs share the next, which sees what they mean. */
+  function reload(cause: ReloadCause): Promise<void> {
+    if (reloading === undefined) {
+      reloading = reloadOnce(cause).finally(() => {
+        reloading = undefined;
+      });
+      return reloading;
+    }
+    nextReload ??= reloading.then(() => {
+      nextReload = undefined;
+      return reload(cause);
+    });
+    return nextReload;
+  }
+
+  function followFiles(): void {
+    const wanted = (watch ?? current.settings.watch) && !stopped;
+    if (!wanted) {
+      watching?.close();
+      watching = undefined;
+      return;
+    }
+    watching ??= watchFiles({
+      paths: source.paths,
+      onChange: () => reload('watch'),
+      onProblem: (problem) => log.warn('cannot watch: only looked at every 15 s', { problem }),
+      loadedAtMs,
+    });
+  }
+
+  followFiles();
+  return {
+    served,
+    get current() {
+      return current;
+    },
+    reload,
+    stop() {
+      stopped = true;
+      followFiles();
+    },
+  };
+}

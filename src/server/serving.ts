@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { LoadedConfig } from '../config/load.ts';
+import { createGate } from '../gate/create-gate.ts';
+import { accessLine } from '../ops/access-log.ts';
+import { clientAddress } from '../ops/client-address.ts';
+import { createGeneration, type Generation } from '../ops/generation.ts';
+import type { LineWriter } from '../ops/line-writer.ts';
+import type { Log, LogFormat, LogLevel } from '../ops/log.ts';
+import { createRequestIds } from '../ops/request-id.ts';
+import { countOutcome, forgetTenants, observe, type Traffic, zeroTraffic } from '../ops/traffic.ts';
+import { createVerdictCache } from '../state/verdict-cache.ts';
+import { createFrontDoor } from '../wire/front-door.ts';
+import type { ListenAddress } from '../wire/listen-address.ts';
+import type { KeptState } from './kept-state.ts';
+
+export interface LogChoice {
+  /** What `log.format: auto` means here. */
+  readonly autoFormat: LogFormat;
+  /** Instead of what the config says, also after a reload. */
+  readonly logLevel?: LogLevel | undefined;
+  readonly logFormat?: LogFormat | undefined;
+}
+
+export interface ServingOptions {
+  readonly state: KeptState;
+  readonly writer: LineWriter;
+  /** Level and format are set from the config, now and at each reload. */
+  readonly log: Log;
+  readonly logChoice: LogChoice;
+}
+
+/** What answers requests: one listener, and one config at a time. */
+export interface Serving {
+  /** As bound. */
+  readonly address: ListenAddress;
+  readonly traffic: Traffic;
+  readonly activeRequests: number;
+  verdictCache(): { readonly entries: number; readonly bytes: number } | undefined;
+  /** Requests from now on are judged by this config; those under way end with the one they began with. */
+  adopt(next: LoadedConfig): void;
+  /** Stops accepting, waits so long for what is under way, then cuts it. */
+  drain(drainMs: number): Promise<void>;
+}
+
+/** Rejects with Node's error where it can't listen; nothing of the config is held then. */
+export async function startServing(first: LoadedConfig, options: ServingOptions): Promise<Serving> {
+  const { state, writer, log, logChoice } = options;
+  const { signingKeys } = state.sending;
+  const traffic = zeroTraffic();
+  const newRequestId = createRequestIds();
+  let verdicts = createVerdictCache(first.settings.verdictCache);
+  let current = first;
+  let generation = open(first);
+
+  const { listen, lane } = first.settings;
+  const frontDoor = await createFrontDoor({ listen, gate: () => generation.gate, lane }).catch((error: unknown) => {
+    first.release();
+    throw error;
+  });
+
+  /** Makes a config answer requests; nothing of the one before it changes. */
+  function open(config: LoadedConfig): Generation {
+    const { policy, settings } = config;
+    signingKeys.adopt(config.signingSlots, Date.now());
+    log.level = logChoice.logLevel ?? settings.log.level;
+    log.format = logChoice.logFormat ?? (settings.log.format === 'auto' ? logChoice.autoFormat : settings.log.format);
+    const { format } = log;
+    const gate = createGate({
+      policy,
+      verdicts,
+      now: Date.now,
+      newRequestId,
+      onFinish(outcome) {
+        countOutcome(traffic, outcome);
+        if (!settings.log.access) return;
+        const client = outcome.head === undefined ? '' : clientAddress(outcome.head, policy.isTrustedProxy);
+        writer.write(accessLine(outcome, client, format, Date.now()));
+      },
+    });
+    return createGeneration({
+      gate,
+      onVerified: (milliseconds) => observe(traffic.verifyDurations, milliseconds / 1000),
+      release: config.release,
+    });
+  }
+
+  return {
+    address: frontDoor.address,
+    traffic,
+    get activeRequests() {
+      return frontDoor.activeExchanges;
+    },
+    verdictCache: () => verdicts.stats(),
+    adopt(next) {
+      const { policy, settings } = next;
+      if (!isDeepStrictEqual(settings.verdictCache, current.settings.verdictCache)) {
+        verdicts = createVerdictCache(settings.verdictCache);
+      }
+      const retired = generation;
+      current = next;
+      generation = open(next);
+      retired.retire();
+      frontDoor.retainUpstreams(new Set(policy.tenants.values().map(({ upstream }) => upstream.key)));
+      forgetTenants(traffic, policy.tenants);
+    },
+    drain: (drainMs) => frontDoor.close({ drainMs }),
+  };
+}
