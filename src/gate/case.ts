@@ -8,6 +8,7 @@ import { requestHost } from './host.ts';
 import { type Captures, matchPath, type Target } from './path.ts';
 import type { Access, Policy, Route, Tenant } from './policy.ts';
 import type { MatchAlternative } from './recognise.ts';
+import type { Rehearsal } from './rehearsal.ts';
 import type { RequestHead } from './request-head.ts';
 import { parseToken } from './token.ts';
 
@@ -17,6 +18,8 @@ export interface Circumstances {
   readonly verdicts: VerdictCache;
   readonly body: RequestBody;
   readonly nowMs: number;
+  /** Undefined for requests, which are judged in earnest. */
+  readonly rehearsal?: Rehearsal | undefined;
 }
 
 /** A request whose tenant and route are known: what all later steps judge. */
@@ -37,11 +40,14 @@ export interface Case {
 
 /** Recognises the request's tenant and finds the route that decides: tenantUnknown, tokenMissing or tokenMalformed. */
 export function findCase(head: RequestHead, target: Target, circumstances: Circumstances): Case | Denial {
-  const { policy, verdicts } = circumstances;
+  const { policy, verdicts, rehearsal } = circumstances;
   const host = requestHost(head);
   const { segments, query } = target;
+  rehearsal?.at('tenant', { target, host });
   const recognition = policy.recognise({ head, segments, query, host }, (raw) => {
-    return verdicts.find(raw)?.unverified ?? parseToken(raw, policy.limits.tokenBytes);
+    const read = verdicts.find(raw)?.unverified ?? parseToken(raw, policy.limits.tokenBytes);
+    if (read.kind === 'unverified') rehearsal?.at('tenant', { token: read });
+    return read;
   });
   switch (recognition.kind) {
     case 'unknown':
@@ -62,6 +68,7 @@ export function findCase(head: RequestHead, target: Target, circumstances: Circu
   const { alternative } = recognition;
   const matched = findRoute(tenant.routes, head.method, segments);
   const route = matched?.route;
+  rehearsal?.at('route', { tenant, alternative, route });
   const ofTenant = alternative?.path === undefined ? undefined : matchPath(alternative.path, segments);
   const captures = mergeCaptures(ofTenant, matched?.captures);
   return {

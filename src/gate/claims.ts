@@ -2,6 +2,7 @@ import { RE2JS } from 're2js';
 import { type ClaimPath, findClaim } from '../template/claim-path.ts';
 import type { TokenChecks } from './policy.ts';
 import type { Reason } from './reasons.ts';
+import type { Rehearsal } from './rehearsal.ts';
 import type { Json, JsonObject } from './token.ts';
 
 export { type ClaimPath, findClaim, parseClaimPath } from '../template/claim-path.ts';
@@ -130,8 +131,10 @@ export function checkRegisteredClaims(
   claims: JsonObject,
   checks: TokenChecks,
   nowS: number,
+  rehearsal?: Rehearsal,
 ): CheckFailure | undefined {
-  return checkTimes(claims, checks, nowS) ?? checkParties(header, claims, checks);
+  rehearsal?.at('time');
+  return checkTimes(claims, checks, nowS) ?? checkParties(header, claims, checks, rehearsal);
 }
 
 function checkTimes(claims: JsonObject, checks: TokenChecks, nowS: number): CheckFailure | undefined {
@@ -169,18 +172,27 @@ function checkTimes(claims: JsonObject, checks: TokenChecks, nowS: number): Chec
   return undefined;
 }
 
-function checkParties(header: JsonObject, claims: JsonObject, checks: TokenChecks): CheckFailure | undefined {
+function checkParties(
+  header: JsonObject,
+  claims: JsonObject,
+  checks: TokenChecks,
+  rehearsal: Rehearsal | undefined,
+): CheckFailure | undefined {
   const { issuers, subjects, audiences, types } = checks;
+  if (types !== undefined) rehearsal?.at('type');
   if (types !== undefined && !types.includes(mediaType(header.typ))) {
     return refused(`typ is ${shown(header.typ)}, the config wants ${types.join(' or ')}`);
   }
+  if (issuers !== undefined) rehearsal?.at('issuer');
   if (issuers !== undefined && !isOneOf(claims.iss, issuers)) {
     return refused(`iss is ${shown(claims.iss)}, the config wants ${issuers.join(' or ')}`);
   }
+  if (subjects !== undefined) rehearsal?.at('subject');
   if (subjects !== undefined && !isOneOf(claims.sub, subjects)) {
     return refused(`sub is not one the config names`);
   }
   if (audiences !== undefined) {
+    rehearsal?.at('audience');
     const aud = claims.aud;
     const named = Array.isArray(aud) ? (aud as readonly Json[]) : [aud];
     if (!named.some((one) => isOneOf(one, audiences))) {

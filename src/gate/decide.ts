@@ -18,7 +18,8 @@ export type { Circumstances } from './case.ts';
  * when the signature's verdict is cached or quick to have, else a promise; it never throws and never rejects.
  */
 export function decide(head: RequestHead, circumstances: Circumstances): Decision | Promise<Decision> {
-  const { policy } = circumstances;
+  const { policy, rehearsal } = circumstances;
+  rehearsal?.at('request');
   const target = parseTarget(head.target);
   if (target.kind === 'problem') return refuseUnrecognised(policy, head, deny('requestRefused', target.detail));
   const found = findCase(head, target, circumstances);
@@ -42,6 +43,7 @@ function decidePreflight(policy: Policy, head: RequestHead, found: Case | Denial
   }
   const { tenant, target, normalizePath } = found;
   if (tenant.cors === undefined || (target.oddity !== undefined && !normalizePath)) return undefined;
+  found.circumstances.rehearsal?.at('preflight');
   const facts: DecisionFacts = { tenant: tenant.id, path: target.rawPath };
   return tenant.cors.preflight === 'answer'
     ? answerPreflight(tenant.cors, head, facts)
@@ -91,7 +93,8 @@ function send(
     ready.kind === 'denial'
       ? refuseFor(tenant, tenant.cors, head, facts, ready)
       : allow(found, facts, cargo, ready.issued);
-  const ready = prepare(tenant.sending, { values, identifiedBy: identified?.by, nowMs: circumstances.nowMs });
+  const { nowMs, rehearsal } = circumstances;
+  const ready = prepare(tenant.sending, { values, identifiedBy: identified?.by, nowMs, rehearsal });
   return ready instanceof Promise ? ready.then(depart) : depart(ready);
 }
 

@@ -48,10 +48,13 @@ function judgement(outcome: Outcome, facts: Judgement['facts'] = {}): Judgement 
  */
 export function judge(this_: Case): Judgement | Promise<Judgement> {
   const { head, target, tenant, access } = this_;
+  const { rehearsal } = this_.circumstances;
+  rehearsal?.at('path', { case: this_ });
   if (target.oddity !== undefined && !this_.normalizePath) {
     return judgement(deny('requestRefused', `${target.oddity}: normalizePath would accept it`));
   }
   if (access === 'public') return judgement({ kind: 'anonymous', stripped: filledLocations(this_) });
+  rehearsal?.at('token');
   const located = locateToken(head, target.query, tenant.locations);
   if (located.kind === 'ambiguous') return judgement(deny('tokenAmbiguous', located.detail));
   if (tenant.basic !== undefined) {
@@ -75,6 +78,7 @@ function judgeBasic(this_: Case, located: LocatedToken): Judgement | undefined {
   const { head, tenant, alternative } = this_;
   const content = readBasic(head);
   if (content.kind === 'none' || tenant.basic === undefined) return undefined;
+  this_.circumstances.rehearsal?.at('basic');
   const facts = { tokenSource: locationName(basicLocation) };
   if (content.kind === 'unreadable') return judgement(deny('tokenMalformed', content.detail), facts);
   if (located.kind === 'found') {
@@ -88,6 +92,7 @@ function judgeBasic(this_: Case, located: LocatedToken): Judgement | undefined {
   if (!basicMatches(tenant.basic, unverifiedUser, unverifiedPassword) || expectedUser !== unverifiedUser) {
     return judgement(deny('tokenMissing', 'the Basic credentials are not those of the tenant'), facts);
   }
+  this_.circumstances.rehearsal?.at('headers');
   const identity = identityHeaders(this_, {}, 'basic');
   if ('kind' in identity) return judgement(identity, facts);
   const stripped = tenant.forwardToken === 'keep' ? [] : [basicLocation];
@@ -98,8 +103,9 @@ function judgeBasic(this_: Case, located: LocatedToken): Judgement | undefined {
 }
 
 function judgeToken(this_: Case, located: Found): Judgement | Promise<Judgement> {
-  const { policy, verdicts, nowMs } = this_.circumstances;
+  const { policy, verdicts, nowMs, rehearsal } = this_.circumstances;
   const raw = located.unverifiedToken;
+  rehearsal?.at('shape', { located });
   const token = verdicts.find(raw)?.unverified ?? parseToken(raw, policy.limits.tokenBytes);
   const tokenSource = locationName(located.location);
   if (token.kind === 'malformed') return judgement(deny('tokenMalformed', token.detail), { tokenSource });
@@ -113,7 +119,7 @@ function judgeToken(this_: Case, located: Found): Judgement | Promise<Judgement>
     const outcome = judgeVerified(this_, verdict.token, located);
     return outcome instanceof Promise ? outcome.then((late) => judgement(late, facts)) : judgement(outcome, facts);
   };
-  const verdict = verifySignature(token, this_.tenant, verdicts, nowMs);
+  const verdict = verifySignature(token, this_.tenant, verdicts, nowMs, rehearsal);
   return verdict instanceof Promise ? verdict.then(withVerdict) : withVerdict(verdict);
 }
 
@@ -126,19 +132,30 @@ function claimFacts({ claims }: VerifiedToken): Judgement['facts'] {
 function judgeVerified(this_: Case, token: VerifiedToken, located: Found): Outcome | Promise<Outcome> {
   const { circumstances, tenant, request } = this_;
   const { header, claims } = token;
-  const failure = checkRegisteredClaims(header, claims, tenant.checks, circumstances.nowMs / 1000);
+  const { rehearsal } = circumstances;
+  const failure = checkRegisteredClaims(header, claims, tenant.checks, circumstances.nowMs / 1000, rehearsal);
   if (failure !== undefined) return deny(failure.reason, failure.detail);
+  rehearsal?.at('match');
   if (!alternativeHolds(this_.alternative, token)) {
     return deny('claimRefused', 'the verified token is not the one its tenant is recognised by');
   }
-  const failedCheck = this_.claimChecks.find((check) => !check.test(claims));
+  const failedCheck = this_.claimChecks.find((check) => {
+    rehearsal?.at('claim', { check });
+    return !check.test(claims);
+  });
   if (failedCheck !== undefined) return deny('claimRefused', `the config wants ${failedCheck.text}`);
-  const failedBind = this_.binds.find((bind) => !bind.readsBody && !bind.test(claims, request));
+  const failedBind = this_.binds.find((bind) => {
+    if (bind.readsBody) return false;
+    rehearsal?.at('bind', { bind });
+    return !bind.test(claims, request);
+  });
   if (failedBind !== undefined) return deny('bindMismatch', `the config binds ${failedBind.text}`);
+  rehearsal?.at('revocation');
   const revoked = judgeRevocation(tenant.revocations, tenant.id, token);
   if (revoked !== undefined) return revoked;
 
   const identify = (body: Uint8Array | undefined): Outcome | Promise<Outcome> => {
+    rehearsal?.at('headers');
     const identity = identityHeaders(this_, claims, 'token', token);
     if ('kind' in identity) return identity;
     const identified: Outcome = {
@@ -151,12 +168,16 @@ function judgeVerified(this_: Case, token: VerifiedToken, located: Found): Outco
       body,
     };
     if (tenant.replay === undefined) return identified;
+    rehearsal?.at('replay');
+    if (rehearsal?.replay === 'skip') return identified;
     // Last of all: a request that is refused for something else has not used its token.
     const { clockSkewS } = tenant.checks;
-    const denied = judgeReplay(tenant.replay, { id: tenant.id, clockSkewS }, token, circumstances.nowMs);
+    const denied = judgeReplay(tenant.replay, { id: tenant.id, clockSkewS }, token, circumstances.nowMs, rehearsal);
     return denied instanceof Promise ? denied.then((late) => late ?? identified) : (denied ?? identified);
   };
-  return this_.binds.some((bind) => bind.readsBody) ? bindBody(this_, claims, identify) : identify(undefined);
+  if (!this_.binds.some((bind) => bind.readsBody)) return identify(undefined);
+  rehearsal?.at('body');
+  return rehearsal?.body === 'gone' ? identify(undefined) : bindBody(this_, claims, identify);
 }
 
 /** Only a request that passed all else is worth reading a body for. */
@@ -165,11 +186,15 @@ async function bindBody(
   claims: JsonObject,
   identify: (body: Uint8Array | undefined) => Outcome | Promise<Outcome>,
 ): Promise<Outcome> {
-  const { policy, body } = circumstances;
+  const { policy, body, rehearsal } = circumstances;
   const read = await readJsonBody(head, body, policy.limits.bodyBytes);
   if (read.kind === 'denial') return read;
   const withBody = read.kind === 'json' ? { ...request, body: read.value } : request;
-  const failed = binds.find((bind) => bind.readsBody && !bind.test(claims, withBody));
+  const failed = binds.find((bind) => {
+    if (!bind.readsBody) return false;
+    rehearsal?.at('bind', { bind });
+    return !bind.test(claims, withBody);
+  });
   if (failed !== undefined) return deny('bindMismatch', `the config binds ${failed.text}`);
   return identify(read.kind === 'json' ? read.bytes : undefined);
 }

@@ -1,5 +1,6 @@
 import { type ClaimPath, findClaim } from './claims.ts';
 import { type Denial, deny } from './denial.ts';
+import type { Rehearsal } from './rehearsal.ts';
 import type { VerifiedToken } from './verify.ts';
 
 export type ReplayUse =
@@ -14,6 +15,8 @@ export type ReplayUse =
 export interface ReplayStore {
   /** Never rejects. `untilMs`: until then it must be remembered, in milliseconds since the epoch. */
   use(id: string, untilMs: number, nowMs: number): ReplayUse | Promise<ReplayUse>;
+  /** What `use` would answer, without using anything. Never rejects. */
+  ask(id: string): ReplayUse | Promise<ReplayUse>;
 }
 
 /** A tenant's tokens are for one request each. */
@@ -37,6 +40,7 @@ export function judgeReplay(
   tenant: { readonly id: string; readonly clockSkewS: number },
   { claims }: Pick<VerifiedToken, 'claims'>,
   nowMs: number,
+  rehearsal?: Rehearsal,
 ): Denial | undefined | Promise<Denial | undefined> {
   const value = findClaim(claims, claim);
   if ((typeof value !== 'string' || value === '') && !Number.isSafeInteger(value)) {
@@ -58,6 +62,7 @@ export function judgeReplay(
         return deny('stateUnavailable', use.detail, { retryAfterS: use.retryAfterS });
     }
   };
-  const use = store.use(id, (exp + tenant.clockSkewS) * 1000 + marginMs, nowMs);
+  const untilMs = (exp + tenant.clockSkewS) * 1000 + marginMs;
+  const use = rehearsal === undefined ? store.use(id, untilMs, nowMs) : store.ask(id);
   return use instanceof Promise ? use.then(conclude) : conclude(use);
 }

@@ -2,6 +2,7 @@ import type { RateLimit } from '../state/rate-limit.ts';
 import type { TemplateValues } from '../template/template.ts';
 import { type Denial, deny } from './denial.ts';
 import type { TokenLocation } from './locate.ts';
+import type { Rehearsal } from './rehearsal.ts';
 
 /** What placeholders of a tenant's outgoing tokens and provisioning calls are filled from. */
 export type SendValues = TemplateValues & { readonly tenant: string };
@@ -54,6 +55,7 @@ export interface Departure {
   /** Undefined: nobody said who it is; `basic`: the tenant's own server. */
   readonly identifiedBy: 'token' | 'basic' | undefined;
   readonly nowMs: number;
+  readonly rehearsal?: Rehearsal | undefined;
 }
 
 export interface Ready {
@@ -69,7 +71,8 @@ const readyAsIs: Ready = { kind: 'ready', issued: undefined };
  */
 export function prepare(sending: Sending, departure: Departure): Ready | Denial | Promise<Ready | Denial> {
   const { rate, provisioning, signing } = sending;
-  const { values, identifiedBy, nowMs } = departure;
+  const { values, identifiedBy, nowMs, rehearsal } = departure;
+  if (rehearsal !== undefined) return rehearse(sending, identifiedBy, rehearsal);
   const share = rate?.take(nowMs);
   if (share?.kind === 'refused') {
     return deny('requestRefused', "the upstream's rate is used up", { status: 429, retryAfterS: share.retryAfterS });
@@ -81,11 +84,32 @@ export function prepare(sending: Sending, departure: Departure): Ready | Denial 
   );
 }
 
+/** Stands where a token of ours would. */
+export const notIssued = '[issued on the way]';
+
+/** Names the steps, and takes none of them. */
+function rehearse(
+  { rate, provisioning, signing }: Sending,
+  identifiedBy: Departure['identifiedBy'],
+  rehearsal: Rehearsal,
+): Ready {
+  if (rate !== undefined) rehearsal.at('rate');
+  if (provisioning !== undefined && identifiedBy === 'token') rehearsal.at('provision');
+  if (!issues(signing, identifiedBy)) return readyAsIs;
+  rehearsal.at('sign');
+  return { kind: 'ready', issued: { kind: 'issued', token: notIssued } };
+}
+
+/** Where its payload names claims, a request without a verified token gets none. */
+function issues(signing: Signing | undefined, identifiedBy: Departure['identifiedBy']): signing is Signing {
+  return signing !== undefined && (!signing.readsClaims || identifiedBy === 'token');
+}
+
 function issue(
   signing: Signing | undefined,
   { values, identifiedBy, nowMs }: Departure,
 ): Ready | Denial | Promise<Ready | Denial> {
-  if (signing === undefined || (signing.readsClaims && identifiedBy !== 'token')) return readyAsIs;
+  if (!issues(signing, identifiedBy)) return readyAsIs;
   const issued = signing.issue(values, nowMs);
   return issued instanceof Promise ? issued.then(readyWith) : readyWith(issued);
 }

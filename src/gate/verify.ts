@@ -4,6 +4,7 @@ import { quoteForLog } from '../keys/quote-for-log.ts';
 import type { VerdictCache } from '../state/verdict-cache.ts';
 import type { Tenant } from './policy.ts';
 import type { Reason } from './reasons.ts';
+import type { Rehearsal } from './rehearsal.ts';
 import type { JsonObject, UnverifiedToken } from './token.ts';
 
 declare const signatureVerified: unique symbol;
@@ -50,20 +51,24 @@ export function verifySignature(
   tenant: Verifier,
   verdicts: VerdictCache,
   nowMs: number,
+  rehearsal?: Rehearsal,
 ): Verdict | Promise<Verdict> {
   const known = verdicts.verdictFor(token.raw, tenant.fingerprint, nowMs);
   if (known !== undefined) return known;
+  rehearsal?.at('algorithm', { token });
   if (!tenant.algorithms.has(token.algorithm)) {
     const accepted = [...tenant.algorithms].join(', ');
     return rejected('algorithmRefused', `the token's alg is ${quoteForLog(token.algorithm)}; accepted: ${accepted}`);
   }
   // Before its key is looked up: no expired token makes us ask a provider for keys.
+  rehearsal?.at('expiry');
   const expiresAtMs = expiryMs(token, tenant.checks.clockSkewS);
   if (nowMs >= expiresAtMs) return rejected('tokenExpired', 'its exp has passed; the signature was not checked');
 
   const judge = (lookup: KeyLookup): Verdict | Promise<Verdict> => {
     if (lookup.kind === 'unknown') return rejected('keyUnknown', lookup.detail);
     if (lookup.kind === 'unavailable') return rejected('keysUnavailable', lookup.detail, lookup.retryAfterS);
+    rehearsal?.at('signature');
     const { keys } = lookup;
     // An HMAC is checked as quickly as it is remembered.
     const worthRemembering = !isSymmetric(token.algorithm);
@@ -90,6 +95,7 @@ export function verifySignature(
     return { kind: 'verified', token: verified, cached: false };
   };
 
+  rehearsal?.at('key');
   const lookup = tenant.keys.find(token.kid, token.algorithm, nowMs);
   return lookup instanceof Promise ? lookup.then(judge) : judge(lookup);
 }

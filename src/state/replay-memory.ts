@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { ReplayStore } from '../gate/replay.ts';
+import type { ReplayStore, ReplayUse } from '../gate/replay.ts';
 
 export interface ReplayMemory extends ReplayStore {
   readonly entries: number;
@@ -30,6 +30,13 @@ export function createReplayMemory(firstLimit: number): ReplayMemory {
     }
   }
 
+  // 128 bits of it: short, and no two ids share one.
+  const digestOf = (id: string) => hash('sha256', id, 'buffer').toString('latin1', 0, 16);
+  const full = (): ReplayUse => {
+    const detail = `${used.size} used tokens are remembered, and no more fit`;
+    return { kind: 'full', detail, retryAfterS: slotMs / 1000 };
+  };
+
   return {
     setLimit(next) {
       limit = next;
@@ -39,13 +46,9 @@ export function createReplayMemory(firstLimit: number): ReplayMemory {
     },
     use(id, untilMs, nowMs) {
       sweep(nowMs);
-      // 128 bits of it: short, and no two ids share one.
-      const digest = hash('sha256', id, 'buffer').toString('latin1', 0, 16);
+      const digest = digestOf(id);
       if (used.has(digest)) return { kind: 'again' };
-      if (used.size >= limit) {
-        const detail = `${used.size} used tokens are remembered, and no more fit`;
-        return { kind: 'full', detail, retryAfterS: slotMs / 1000 };
-      }
+      if (used.size >= limit) return full();
       used.add(digest);
       const slot = Math.floor(untilMs / slotMs);
       const ids = slots.get(slot);
@@ -53,5 +56,6 @@ export function createReplayMemory(firstLimit: number): ReplayMemory {
       else ids.push(digest);
       return { kind: 'first' };
     },
+    ask: (id) => (used.has(digestOf(id)) ? { kind: 'again' } : used.size >= limit ? full() : { kind: 'first' }),
   };
 }

@@ -101,15 +101,21 @@ export function createReplayRedis({ url, timeoutMs, onEvent }: ReplayRedisOption
     retryAfterS: 1,
   });
 
-  async function use(id: string, untilMs: number, nowMs: number): Promise<ReplayUse> {
-    if (client === undefined || !connected) return unavailable(reported ?? 'not connected yet');
-    const key = `jwtgate:replay:${hash('sha256', id, 'base64url')}`;
+  const keyOf = (id: string) => `jwtgate:replay:${hash('sha256', id, 'base64url')}`;
+
+  function use(id: string, untilMs: number, nowMs: number): Promise<ReplayUse> {
     const forMs = Math.min(longestMs, Math.max(1, Math.ceil(untilMs - nowMs)));
-    const answer = await within(timeoutMs, client.sendCommand(['SET', key, '1', 'NX', 'PX', String(forMs)]));
+    return send(['SET', keyOf(id), '1', 'NX', 'PX', String(forMs)], { first: 'OK', again: null });
+  }
+
+  /** What the store's answer to a command means. */
+  async function send(command: readonly string[], { first, again: used }: Meaning): Promise<ReplayUse> {
+    if (client === undefined || !connected) return unavailable(reported ?? 'not connected yet');
+    const answer = await within(timeoutMs, client.sendCommand(command));
     if (answer.kind === 'answer') {
       timeouts = 0;
-      if (answer.value === 'OK') return { kind: 'first' };
-      return answer.value === null ? { kind: 'again' } : unavailable('an answer that SET does not give');
+      if (answer.value === first) return { kind: 'first' };
+      return answer.value === used ? { kind: 'again' } : unavailable(`an answer that ${command[0]} does not give`);
     }
     if (answer.kind === 'failed') return unavailable(answer.detail);
     timeouts++;
@@ -127,12 +133,18 @@ export function createReplayRedis({ url, timeoutMs, onEvent }: ReplayRedisOption
       return connected;
     },
     use,
+    ask: (id) => send(['EXISTS', keyOf(id)], { first: 0, again: 1 }),
     close() {
       closed = true;
       connected = false;
       client?.destroy();
     },
   };
+}
+
+interface Meaning {
+  readonly first: unknown;
+  readonly again: unknown;
 }
 
 type Answer =

@@ -105,7 +105,8 @@ test('the same jti of another issuer is another token', async () => {
 });
 
 test('a store that is away refuses, or lets through where that was asked for; a full one always refuses', async () => {
-  const away: ReplayStore = { use: async () => ({ kind: 'unavailable', detail: 'away', retryAfterS: 1 }) };
+  const unavailable = async () => ({ kind: 'unavailable', detail: 'away', retryAfterS: 1 }) as const;
+  const away: ReplayStore = { use: unavailable, ask: unavailable };
   const refused = await gateWith(away)(mint({ jti: 'a' }));
   expect(refused).toMatchObject({ kind: 'refused', reason: 'stateUnavailable', status: 503 });
   expect(reasonOf(await gateWith(away, {}, { allowsOnFailure: true })(mint({ jti: 'a' })))).toBe('allowed');

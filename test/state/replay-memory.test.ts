@@ -37,6 +37,15 @@ test('a full memory lets nothing new through, still knows the old, and has room 
   expect(memory.entries).toBe(2);
 });
 
+test('asking says what a use would be, and uses nothing', () => {
+  const memory = createReplayMemory(1);
+  expect(memory.ask('a')).toEqual({ kind: 'first' });
+  expect(memory.ask('a')).toEqual({ kind: 'first' });
+  expect(memory.use('a', 20_000, 0)).toEqual({ kind: 'first' });
+  expect(memory.ask('a')).toEqual({ kind: 'again' });
+  expect(memory.ask('b')).toMatchObject({ kind: 'full' });
+});
+
 test('a tenant keeps its memory from one config to the next, and its new limit counts', () => {
   const stores = createReplayStores();
   const before = stores.holdMemory('acme', 10);

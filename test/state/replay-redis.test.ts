@@ -61,6 +61,15 @@ describe.skipIf(!hasRedis)('a store in Redis', () => {
     expect(events.map(({ kind }) => kind)).toEqual(['lost', 'connected', 'lost', 'connected']);
   });
 
+  test('asking says what a use would be, and uses nothing', async () => {
+    await using redis = await startRedis();
+    const { store } = storeAt(`redis://127.0.0.1:${redis.port}`);
+    await until('connected', () => store.connected);
+    expect(await store.ask('a')).toEqual({ kind: 'first' });
+    expect(await store.use('a', inAMinute(), Date.now())).toEqual({ kind: 'first' });
+    expect(await store.ask('a')).toEqual({ kind: 'again' });
+  });
+
   test('one that hangs is given up after its timeout, and again once it moves', async () => {
     await using redis = await startRedis();
     const { store } = storeAt(`redis://127.0.0.1:${redis.port}`, 100);
