@@ -19,7 +19,7 @@ export type BodyRead =
 
 /** What a lane found when a request was over; every request ends in exactly one of these. */
 export interface Outcome {
-  /** Undefined where the bytes never became a request. */
+  /** Undefined where the bytes never became a request, and so nothing was asked of `decide`. */
   readonly head: RequestHead | undefined;
   readonly decision: Decision;
   readonly lane: 'fast' | 'node';
