@@ -104,6 +104,14 @@ export async function cli(args: readonly string[], signals: HeldSignals | undefi
       process.stdout.write(`${versionLine()}\n`);
     });
 
+  program
+    .command('licenses')
+    .description('print the licences of the work of others that is built in')
+    .action(async () => {
+      const { printLicenses } = await import('./licenses.ts');
+      code = printLicenses();
+    });
+
   addTokenVerbs(program, (exitCode) => {
     code = exitCode;
   });

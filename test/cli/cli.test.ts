@@ -19,6 +19,7 @@ test('--help lists verbs and exit codes on stdout', async () => {
     'validate|check',
     'healthcheck',
     'schema',
+    'licenses',
     'config',
     'token',
     'demo',
@@ -47,4 +48,11 @@ test('a misspelt verb gets a suggestion', async () => {
   const asked = startJwtgate(['valdiate']);
   await asked.ended;
   expect(asked.stderr).toContain('Did you mean validate?');
+});
+
+test('licenses says where they are, when nothing is built in', async () => {
+  const asked = startJwtgate(['licenses']);
+  expect(await asked.ended).toBe(1);
+  expect(asked.stdout).toBe('');
+  expect(asked.stderr).toContain('the executable carries the licences');
 });
