@@ -36,7 +36,10 @@ export interface Server {
   readonly opsAddress: string | undefined;
   /** Loads the config anew: all of it goes live, or nothing does. Never rejects. */
   reload(cause: ReloadCause): Promise<void>;
-  /** Stops accepting, waits up to `timeouts.drain` for what is under way, then closes everything. */
+  /**
+   * Says that it is not ready, goes on for `timeouts.drainDelay`, stops accepting, waits up to `timeouts.drain` for what
+   * is under way, then closes everything.
+   */
   drain(cause: string): Promise<void>;
 }
 
@@ -102,7 +105,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
     if (first.settings.ops !== undefined) ops = await createOpsListener(first.settings.ops, routes, bindUnixPath);
   } catch (error) {
     reloads.stop();
-    await serving.drain(0);
+    await serving.drain({ drainMs: 0 });
     first.release();
     return { kind: 'cannotListen', setting: 'ops', code: codeOf(error) };
   }
@@ -118,10 +121,10 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
   });
 
   async function drain(cause: string): Promise<void> {
-    const { drainMs } = reloads.current.policy.timeouts;
+    const { drainDelayMs: delayMs, drainMs } = reloads.current.policy.timeouts;
     const active = serving.activeRequests;
-    const drained = serving.drain(drainMs);
-    log.info('draining', { cause, active_requests: active, at_most_ms: drainMs });
+    const drained = serving.drain({ delayMs, drainMs });
+    log.info('draining', { cause, active_requests: active, delay_ms: delayMs, at_most_ms: delayMs + drainMs });
     reloads.stop();
     await drained;
     await ops?.close();

@@ -213,6 +213,13 @@ function headerOf({ kind, name }: TokenLocation): string | undefined {
 }
 
 function timeoutsOf({ timeouts }: GlobalConfig): Timeouts {
-  const { header, idle, connect, response, drain } = timeouts;
-  return { headerMs: header, idleMs: idle, connectMs: connect, responseMs: response, drainMs: drain };
+  const { header, idle, connect, response, drainDelay, drain } = timeouts;
+  return {
+    headerMs: header,
+    idleMs: idle,
+    connectMs: connect,
+    responseMs: response,
+    drainDelayMs: drainDelay,
+    drainMs: drain,
+  };
 }

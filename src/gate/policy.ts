@@ -52,6 +52,8 @@ export interface Timeouts {
   readonly connectMs: number;
   /** From the end of the request to the upstream's response head. */
   readonly responseMs: number;
+  /** From a stop signal to the drain: what still comes is served meanwhile. */
+  readonly drainDelayMs: number;
   /** How long a drain waits for exchanges under way. */
   readonly drainMs: number;
 }

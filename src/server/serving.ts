@@ -38,8 +38,8 @@ export interface Serving {
   verdictCache(): { readonly entries: number; readonly bytes: number } | undefined;
   /** Requests from now on are judged by this config; those under way end with the one they began with. */
   adopt(next: LoadedConfig): void;
-  /** Stops accepting, waits so long for what is under way, then cuts it. */
-  drain(drainMs: number): Promise<void>;
+  /** Goes on for `delayMs` (default: 0), stops accepting, waits `drainMs` for what is under way, then cuts it. */
+  drain(waits: { readonly delayMs?: number; readonly drainMs: number }): Promise<void>;
 }
 
 /** Rejects with Node's error where it can't listen; nothing of the config is held then. */
@@ -103,6 +103,6 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
       frontDoor.retainUpstreams(new Set(policy.tenants.values().map(({ upstream }) => upstream.key)));
       forgetTenants(traffic, policy.tenants);
     },
-    drain: (drainMs) => frontDoor.close({ drainMs }),
+    drain: frontDoor.close,
   };
 }

@@ -7,6 +7,8 @@ export interface ClientConnection {
   readonly socket: Socket;
   /** True from a request's arrival until its exchange is over. */
   readonly busy: boolean;
+  /** True while nothing has arrived since the last request. */
+  readonly idle: boolean;
   /** The one under way. */
   exchange: Exchange | undefined;
   /**
@@ -16,6 +18,8 @@ export interface ClientConnection {
   enqueue(start: () => void, last: boolean): void;
   /** The exchange that `enqueue` started is over. */
   release(): void;
+  /** The answer under way is the last one, where it can still say so. */
+  announceEnd(): void;
   /** Nothing that arrives from now on is a request: what follows can't be told apart for certain, or nobody waits for it. */
   distrust(): void;
   readonly distrusted: boolean;
@@ -30,11 +34,13 @@ export interface ClientConnection {
  */
 const mostWaiting = 128;
 
-export function createClientConnection(socket: Socket): ClientConnection {
+/** `unreadBytes`: what was read from the socket and is still to be judged. */
+export function createClientConnection(socket: Socket, unreadBytes: number): ClientConnection {
   const waiting: (() => void)[] = [];
   let busy = false;
   let distrusted = false;
   let lingering = false;
+  let bytesBefore = socket.bytesRead - unreadBytes;
 
   // Before anything else is done with it: a socket without an error handler takes the process down (M6).
   socket.on('error', ignoreError);
@@ -53,6 +59,9 @@ export function createClientConnection(socket: Socket): ClientConnection {
     exchange: undefined,
     get busy() {
       return busy;
+    },
+    get idle() {
+      return !busy && socket.bytesRead === bytesBefore;
     },
     get distrusted() {
       return distrusted;
@@ -78,8 +87,12 @@ export function createClientConnection(socket: Socket): ClientConnection {
       const start = waiting.shift();
       if (waiting.length === 0) socket.resume();
       busy = start !== undefined;
+      bytesBefore = socket.bytesRead;
       if (start !== undefined) start();
       else if (distrusted) lingerOnce();
+    },
+    announceEnd() {
+      if (waiting.length > 0 || this.exchange?.response.headersSent === false) distrusted = true;
     },
     distrust() {
       distrusted = true;

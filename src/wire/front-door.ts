@@ -22,11 +22,11 @@ export interface FrontDoor {
   /** Client connections, idle ones included. */
   readonly openConnections: number;
   /**
-   * Stops accepting, ends idle connections, answers what is under way with `Connection: close`. After `drainMs`
-   * WebSockets are told to go away (1001), and half a second later whatever is left is cut. Resolves when the last
-   * connection is gone. A second call stops now.
+   * From now on every answer says `Connection: close`. After `delayMs` (default: 0) no connection is accepted any more,
+   * idle ones end, and what is under way gets its answer. After `drainMs` more, WebSockets are told to go away (1001),
+   * and half a second later whatever is left is cut. Resolves when the last connection is gone. A second call stops now.
    */
-  close(options: { readonly drainMs: number }): Promise<void>;
+  close(options: { readonly delayMs?: number; readonly drainMs: number }): Promise<void>;
   /** After a reload: lets go of connections to upstreams whose `Upstream.key` is not among these. */
   retainUpstreams(keys: ReadonlySet<string>): void;
 }
@@ -54,7 +54,13 @@ export async function createFrontDoor({ listen, gate, lane = 'auto' }: FrontDoor
   const expiry = watchExpiry(gate, lanes);
 
   let closing: Promise<void> | undefined;
+  let nextStep: NodeJS.Timeout | undefined;
+  const stopAccepting = () => {
+    if (server.listening) server.close();
+  };
   const stopNow = () => {
+    clearTimeout(nextStep);
+    stopAccepting();
     for (const each of lanes) each.close();
     for (const socket of sockets) socket.destroy();
   };
@@ -66,22 +72,32 @@ export async function createFrontDoor({ listen, gate, lane = 'auto' }: FrontDoor
     get openConnections() {
       return sockets.size;
     },
-    close({ drainMs }) {
+    close({ delayMs = 0, drainMs }) {
       if (closing !== undefined) {
         stopNow();
         return closing;
       }
-      let deadline = setTimeout(() => {
-        nodeLane.goAway();
-        deadline = setTimeout(stopNow, goodbyeMs);
-      }, drainMs);
       closing = once(server, 'close').then(() => {
-        clearTimeout(deadline);
+        clearTimeout(nextStep);
         expiry.close();
         for (const each of lanes) each.close();
       });
-      server.close();
-      for (const each of lanes) each.drain();
+      const goAway = () => {
+        nodeLane.goAway();
+        nextStep = setTimeout(stopNow, goodbyeMs);
+      };
+      const drain = () => {
+        stopAccepting();
+        nextStep = setTimeout(goAway, drainMs);
+        // Once around the loop: a connection whose next request is here, but not read yet, is not idle.
+        setImmediate(() => setImmediate(endIdle));
+      };
+      const endIdle = () => {
+        for (const each of lanes) each.drain();
+      };
+      for (const each of lanes) each.announceEnd();
+      if (delayMs > 0) nextStep = setTimeout(drain, delayMs);
+      else drain();
       return closing;
     },
     retainUpstreams(keys) {

@@ -16,6 +16,8 @@ export interface NodeLane {
   accept(socket: Socket, read?: Buffer): void;
   /** Requests that were begun and are not over. */
   readonly activeExchanges: number;
+  /** From now on each answer that begins is its connection's last, and says so. */
+  announceEnd(): void;
   /** Ends idle connections now, and each busy one after its answer. */
   drain(): void;
   /** Ends WebSockets politely: with a Close frame of status 1001 where one may stand. */
@@ -39,6 +41,7 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
   const connections = new Map<Socket, ClientConnection>();
   const pools = createUpstreamPools();
   const { timeouts } = gate();
+  let ending = false;
   const server = createServer({
     // Every refusal is the gate's to word, also for a missing Host.
     requireHostHeader: false,
@@ -66,7 +69,7 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
     const start = () => serveRequest({ request, response, connection, gate: gate(), pools, handshake: undefined });
     // Behind an upgrade that is ignored, Node loses what was read along with it: nothing more may count as a request.
     const mayLoseBytes = request.headers.upgrade !== undefined;
-    connection.enqueue(start, mayLoseBytes || !response.shouldKeepAlive);
+    connection.enqueue(start, ending || mayLoseBytes || !response.shouldKeepAlive);
   };
   server.on('request', takeRequest);
   server.on('checkContinue', takeRequest);
@@ -146,7 +149,7 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
 
   return {
     accept(socket, read) {
-      const connection = createClientConnection(socket);
+      const connection = createClientConnection(socket, read?.byteLength ?? 0);
       connections.set(socket, connection);
       socket.once('close', () => connections.delete(socket));
       applyLimits(server, gate());
@@ -160,11 +163,14 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
       for (const { exchange } of connections.values()) if (exchange !== undefined) count += 1;
       return count;
     },
+    announceEnd() {
+      ending = true;
+      for (const connection of connections.values()) connection.announceEnd();
+    },
     drain() {
       for (const connection of connections.values()) {
-        const isIdle = !connection.busy;
-        connection.distrust();
-        if (isIdle) connection.socket.destroy();
+        if (connection.busy) connection.distrust();
+        else if (connection.idle) connection.socket.destroy();
       }
     },
     goAway() {

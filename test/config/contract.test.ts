@@ -43,6 +43,7 @@ test('without that it loads, with tenants from its own text and from the files i
     idleMs: 75_000,
     connectMs: 5_000,
     responseMs: 60_000,
+    drainDelayMs: 0,
     drainMs: 25_000,
   });
   const globex = loaded.policy.tenants.get('globex');

@@ -39,7 +39,7 @@ const answers = [
 ] as const;
 
 /** Small, so that what hangs is seen to. */
-const timeouts = { headerMs: 400, idleMs: 400, connectMs: 400, responseMs: 400, drainMs: 100 };
+const timeouts = { headerMs: 400, idleMs: 400, connectMs: 400, responseMs: 400, drainDelayMs: 0, drainMs: 100 };
 
 /** Longer than all of them together, on a busy machine. */
 const mostMs = 10_000;

@@ -45,6 +45,24 @@ test('SIGTERM lets a slow response end, while new connections are refused and /r
   expect(await gate.process.ended).toBe(0);
 });
 
+test('in timeouts.drainDelay /readyz says 503 while requests are still served; then it ends', async () => {
+  const gate = await runGate(config('timeouts: {drainDelay: 2s}'));
+  gate.process.signal('SIGTERM');
+  await gate.process.logged('draining', { delay_ms: 2_000, at_most_ms: 27_000 });
+  expect((await gate.ops('/readyz')).status).toBe(503);
+  expect((await gate.ops('/livez')).status).toBe(200);
+  expect((await gate.send('/acme/x', { token: tokenOf('acme') })).status).toBe(200);
+  expect(await gate.process.ended).toBe(0);
+});
+
+test('a second SIGTERM ends the delay, too', async () => {
+  const gate = await runGate(config('timeouts: {drainDelay: 60s}'));
+  gate.process.signal('SIGTERM');
+  await gate.process.logged('draining');
+  gate.process.signal('SIGTERM');
+  expect(await gate.process.ended).toBe(143);
+});
+
 test('a drain waits no longer than timeouts.drain', async () => {
   const gate = await runGate(config('timeouts: {drain: 300ms}'));
   const answer = gate.send('/acme/held', { token: tokenOf('acme') });

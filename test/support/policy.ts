@@ -65,7 +65,7 @@ export function testPolicy(tenants: Readonly<Record<string, TestTenant>>, more: 
     errors: compileErrorFormat({ byReason: {} }),
     cors: undefined,
     limits: { headerBytes: 16384, headerCount: 100, tokenBytes: 8192, bodyBytes: 65536 },
-    timeouts: { headerMs: 1000, idleMs: 1000, connectMs: 1000, responseMs: 1000, drainMs: 1000 },
+    timeouts: { headerMs: 1000, idleMs: 1000, connectMs: 1000, responseMs: 1000, drainDelayMs: 0, drainMs: 1000 },
     ...more,
   };
 }

@@ -79,6 +79,91 @@ test('drain: what is still under way at the deadline is cut', async () => {
   expect(lane.door.activeExchanges).toBe(0);
 });
 
+test('drain: a request that the system holds when it begins gets its answer', async () => {
+  const lane = await startLane();
+  const client = await lane.client();
+  client.send(get);
+  await client.response();
+  // Sent and not yet read: this process does both, one after the other.
+  client.send(get);
+  const closed = lane.door.close({ drainMs: 60_000 });
+  expect(await client.response()).toMatchObject({ status: 200, headers: { connection: 'close' } });
+  await closed;
+});
+
+test('drain: a request whose head is half here when it begins gets its answer', async () => {
+  const lane = await startLane();
+  const client = await lane.client();
+  client.send(get);
+  await client.response();
+  client.send(get.slice(0, 20));
+  const closed = lane.door.close({ drainMs: 60_000 });
+  await expect(openUntilRefused(lane.port)).resolves.toBe('ECONNREFUSED');
+  client.send(get.slice(20));
+  expect(await client.response()).toMatchObject({ status: 200, headers: { connection: 'close' } });
+  await closed;
+});
+
+test('drain, in its delay: requests are served on old connections and new ones, with Connection: close', async () => {
+  const lane = await startLane();
+  const idle = await lane.client();
+  idle.send(get);
+  expect((await idle.response()).headers.connection).not.toBe('close');
+  const closed = lane.door.close({ delayMs: 60_000, drainMs: 60_000 });
+  const fresh = await lane.client();
+  for (const client of [idle, fresh]) {
+    client.send(get);
+    expect(await client.response()).toMatchObject({ status: 200, headers: { connection: 'close' } });
+    expect(await client.closed()).toBe('end');
+  }
+  await lane.door.close({ drainMs: 0 });
+  await closed;
+});
+
+test('drain, in its delay: who was told nothing, as the answer had begun, may send one more request', async () => {
+  const lane = await startLane({ reply: () => 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab' });
+  const client = await lane.client();
+  client.send(get);
+  await until('the answer begins', () => client.received.endsWith('ab'));
+  const closed = lane.door.close({ delayMs: 60_000, drainMs: 60_000 });
+  lane.upstream.connections[0]?.socket.write('cd');
+  expect(await client.response()).toMatchObject({ body: 'abcd' });
+  client.send(get);
+  await until('the next answer begins', () => client.received.endsWith('ab'));
+  lane.upstream.connections[0]?.socket.write('cd');
+  expect(await client.response()).toMatchObject({ body: 'abcd', headers: { connection: 'close' } });
+  expect(await client.closed()).toBe('end');
+  await lane.door.close({ drainMs: 0 });
+  await closed;
+});
+
+test('drain, in its delay: a WebSocket handshake is still taken', async () => {
+  const http = createServer();
+  const server = new WebSocketServer({ server: http });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  onTestFinished(() => void http.close());
+  const { port, door } = await openDoor(fakeGate({ upstream: upstreamAt((http.address() as AddressInfo).port) }));
+  const closed = door.close({ delayMs: 60_000, drainMs: 60_000 });
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+  await once(socket, 'open');
+  const gone = once(socket, 'close');
+  await door.close({ drainMs: 0 });
+  await gone;
+  await closed;
+  await until('the upstream WebSocket is gone', () => server.clients.size === 0);
+});
+
+test('drain: after its delay nothing is accepted, and idle connections end', async () => {
+  const lane = await startLane();
+  const idle = await lane.client();
+  idle.send(get);
+  await idle.response();
+  await lane.door.close({ delayMs: 50, drainMs: 60_000 });
+  expect(await idle.closed()).toBe('end');
+  await expect(openRawClient({ port: lane.port })).rejects.toThrow('ECONNREFUSED');
+});
+
 test('drain: a second call stops now', async () => {
   const lane = await startLane({ reply: () => undefined });
   const client = await lane.client();
@@ -116,3 +201,14 @@ test('drain: a WebSocket is told 1001 at the deadline, and not before', async ()
   expect(await gate.gotOutcomes(1)).toMatchObject([{ status: 101 }]);
   await until('the upstream WebSocket is gone', () => server.clients.size === 0);
 });
+
+/** The code with which a connection is refused at last. */
+async function openUntilRefused(port: number): Promise<string> {
+  for (;;) {
+    try {
+      (await openRawClient({ port })).destroy();
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code ?? '';
+    }
+  }
+}

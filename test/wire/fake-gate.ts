@@ -11,6 +11,7 @@ export const testTimeouts: Timeouts = {
   idleMs: 30_000,
   connectMs: 5_000,
   responseMs: 10_000,
+  drainDelayMs: 0,
   drainMs: 1_000,
 };
 

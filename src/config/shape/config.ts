@@ -81,10 +81,15 @@ export const globalFields = {
       response: duration({ minMs: 10 })
         .prefault('60s')
         .describe("From the end of the request to the head of the upstream's response. Default: 60s."),
+      drainDelay: duration()
+        .prefault('0s')
+        .describe(
+          'From a stop signal until no more connections are accepted: readiness says no at once, and load balancers need a while to notice. 5s to 15s behind one. Default: 0s.',
+        ),
       drain: duration()
         .prefault('25s')
         .describe(
-          "How long a stop waits for exchanges under way. Keep it below the pod's terminationGracePeriodSeconds. Default: 25s.",
+          "How long a stop waits, after that, for exchanges under way. Keep both together below the pod's terminationGracePeriodSeconds. Default: 25s.",
         ),
     })
     .prefault({})

@@ -18,7 +18,8 @@ import { isFull } from './write-pieces.ts';
 /** What connections and exchanges ask of their lane. */
 export interface LaneServices {
   readonly timer: CoarseTimer;
-  readonly draining: boolean;
+  /** Every answer that begins is its connection's last. */
+  readonly ending: boolean;
   gate(): Gate;
   pool(upstream: Upstream): UpstreamPool;
   /** The node lane serves this client from now on; `bytes` were read and not judged. */
@@ -180,7 +181,7 @@ export class ClientConnection implements Expiring {
       scheme,
       peer,
     } as const;
-    const isLast = parsed.close || this.lane.draining;
+    const isLast = parsed.close || this.lane.ending;
     this.exchange = new Exchange({
       client: this,
       lane: this.lane,
@@ -213,10 +214,16 @@ export class ClientConnection implements Expiring {
     this.exchange?.reconsider(verdict);
   }
 
-  /** Busy: the answer under way is the last one. Idle: it ends now. */
+  /** The answer under way is the last one, where it can still say so; else the next one is. */
+  announceEnd(): void {
+    if (this.exchange?.hasAnswer === false) this.exchange.isLast = true;
+  }
+
+  /** Busy: the answer under way is the last one. A head is on its way: so is its answer. Idle: it ends now. */
   drain(): void {
-    if (this.exchange === undefined) this.socket.destroy();
-    else this.exchange.isLast = true;
+    if (this.exchange !== undefined) this.exchange.isLast = true;
+    else if (this.unwanted !== undefined) this.close();
+    else if (!this.hasPartialHead) this.socket.destroy();
   }
 
   /** Ends our side, in order. */

@@ -77,6 +77,11 @@ export class Exchange implements UpstreamUser, ContentOwner {
     this.answer = new AnswerRelay(client.socket, head.method);
   }
 
+  /** The answer's head, the upstream's or our own, has been written. */
+  get hasAnswer(): boolean {
+    return this.phase === 'relaying' || this.phase === 'flushing' || this.answer.head !== undefined;
+  }
+
   start(): void {
     let decision: Decision | Promise<Decision>;
     try {

@@ -19,6 +19,8 @@ export interface FastLane {
   accept(socket: Socket): void;
   /** Requests that were begun and are not over. */
   readonly activeExchanges: number;
+  /** From now on each answer that begins is its connection's last, and says so. */
+  announceEnd(): void;
   /** Ends idle connections now, and each busy one after its answer. */
   drain(): void;
   /** Ends what is under way where its permit is over. */
@@ -33,14 +35,14 @@ export function createFastLane({ gate, handOver, tickMs = defaultTickMs }: FastL
   const timer = createCoarseTimer(tickMs);
   const connections = new Set<ClientConnection>();
   const pools = new Map<string, UpstreamPool>();
-  let draining = false;
+  let ending = false;
 
   const services: LaneServices = {
     timer,
     gate,
     handOver,
-    get draining() {
-      return draining;
+    get ending() {
+      return ending;
     },
     pool(upstream: Upstream) {
       let pool = pools.get(upstream.key);
@@ -62,8 +64,11 @@ export function createFastLane({ gate, handOver, tickMs = defaultTickMs }: FastL
       for (const connection of connections) if (connection.busy) active++;
       return active;
     },
+    announceEnd() {
+      ending = true;
+      for (const connection of connections) connection.announceEnd();
+    },
     drain() {
-      draining = true;
       for (const connection of [...connections]) connection.drain();
     },
     reconsider(verdict) {
