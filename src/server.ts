@@ -83,19 +83,13 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
       lastReloadProblem: () => report.lastProblem,
       needsRestart: () => report.needsRestart,
     },
-    {
-      traffic: serving.traffic,
+    () => ({
+      measured: serving.measure(),
       build,
       reloads: report,
       startedAtMs: loadedAtMs,
-      config: reloads.served,
-      activeRequests: () => serving.activeRequests,
-      verdictCache: serving.verdictCache,
-      keySources: state.keySources.statuses,
-      revocations: state.revocations.statuses,
-      replays: state.replays.status,
-      droppedLogLines: () => writer.droppedLines,
-    },
+      config: reloads.served(),
+    }),
     state.sending.signingKeys,
   );
 

@@ -1,44 +1,37 @@
-import { readFileSync } from 'node:fs';
 import { reasonNames } from '../gate/reasons.ts';
 import type { KeySourceState, KeySourceStatus } from '../keys/key-source-status.ts';
-import type { ReplayStatus } from '../state/replay-stores.ts';
 import type { RevocationStatus } from '../state/revocation-lists.ts';
 import { family, histogramFamily, type Sample } from './exposition.ts';
+import type { Measured } from './measured.ts';
 import type { ReloadReport } from './reload-report.ts';
-import type { TenantCounts, Traffic } from './traffic.ts';
+import type { TenantCounts } from './traffic.ts';
 
-/** What a scrape reads. Everything is looked up when it is asked for: nothing here costs a request anything. */
+/** What a scrape shows. Everything is looked up when it is asked for: nothing here costs a request anything. */
 export interface MetricSources {
-  readonly traffic: Traffic;
+  readonly measured: Measured;
   readonly build: { readonly version: string; readonly commit: string; readonly runtime: string };
   readonly reloads: Pick<
     ReloadReport,
     'succeeded' | 'failed' | 'unchanged' | 'lastSucceeded' | 'lastSuccessMs' | 'needsRestart'
   >;
   readonly startedAtMs: number;
-  activeRequests(): number;
-  /** Of the config being served. */
-  config(): { readonly generation: number; readonly hash: string; readonly tenants: number };
-  verdictCache(): { readonly entries: number; readonly bytes: number } | undefined;
-  keySources(): readonly KeySourceStatus[];
-  revocations(): readonly RevocationStatus[];
-  replays(): ReplayStatus;
-  droppedLogLines(): number;
+  /** The config being served. */
+  readonly config: { readonly generation: number; readonly hash: string; readonly tenants: number };
 }
 
 /** The whole answer to a scrape. */
 export function renderMetrics(sources: MetricSources): string {
   return [
-    ...requestFamilies(sources),
+    ...requestFamilies(sources.measured),
     ...stateFamilies(sources),
-    ...keyFamilies(sources),
-    ...revocationFamilies(sources),
-    ...replayFamilies(sources),
+    ...keyFamilies(sources.measured),
+    ...revocationFamilies(sources.measured),
+    ...replayFamilies(sources.measured),
     ...processFamilies(sources),
   ].join('');
 }
 
-function requestFamilies({ traffic, activeRequests }: MetricSources): string[] {
+function requestFamilies({ traffic, activeRequests }: Measured): string[] {
   const requests: Sample[] = [];
   for (const [tenant, counts] of traffic.tenants) pushCounts(requests, tenant, counts);
   pushCounts(requests, '_other', traffic.otherTenants);
@@ -74,14 +67,13 @@ function requestFamilies({ traffic, activeRequests }: MetricSources): string[] {
     family('jwtgate_request_lane_total', 'counter', 'Finished requests by lane.', labelled('lane', traffic.lanes)),
     family('jwtgate_request_end_total', 'counter', 'How exchanges ended.', labelled('end', traffic.ends)),
     family('jwtgate_body_bytes_total', 'counter', 'Body bytes by direction.', labelled('direction', traffic.bodyBytes)),
-    family('jwtgate_active_requests', 'gauge', 'Requests under way.', [[{}, activeRequests()]]),
+    family('jwtgate_active_requests', 'gauge', 'Requests under way.', [[{}, activeRequests]]),
   ];
 }
 
 function stateFamilies(sources: MetricSources): string[] {
-  const { traffic, reloads, build } = sources;
-  const config = sources.config();
-  const cache = sources.verdictCache();
+  const { reloads, build, config } = sources;
+  const { traffic, verdictCache: cache, droppedLogLines } = sources.measured;
   return [
     family('jwtgate_verdict_cache_hits_total', 'counter', 'Signatures whose verdict was cached.', [
       [{}, traffic.verdicts.hits],
@@ -120,14 +112,14 @@ function stateFamilies(sources: MetricSources): string[] {
       [[{}, reloads.needsRestart.length > 0 ? 1 : 0]],
     ),
     family('jwtgate_log_lines_dropped_total', 'counter', 'Log lines given up because stdout was slow or closed.', [
-      [{}, sources.droppedLogLines()],
+      [{}, droppedLogLines],
     ]),
     family('jwtgate_build_info', 'gauge', 'What is running.', [[build, 1]]),
   ];
 }
 
-function keyFamilies({ keySources }: MetricSources): string[] {
-  const sources = [...Map.groupBy(keySources(), (status) => status.url)];
+function keyFamilies({ keySources }: Measured): string[] {
+  const sources = [...Map.groupBy(keySources, (status) => status.url)];
   // Tenants may ask for one URL in different ways: the worst of them is shown.
   const worst = (value: (status: KeySourceStatus) => number, pick: (...values: number[]) => number): Sample[] =>
     sources.map(([source, statuses]) => [{ source }, pick(...statuses.map(value))]);
@@ -185,8 +177,8 @@ function fetchCounts(source: string, statuses: readonly KeySourceStatus[]): Samp
   return [...counts].map(([result, count]) => [{ source, result }, count]);
 }
 
-function revocationFamilies({ revocations }: MetricSources): string[] {
-  const lists = [...Map.groupBy(revocations(), (status) => status.url)];
+function revocationFamilies({ revocations }: Measured): string[] {
+  const lists = [...Map.groupBy(revocations, (status) => status.url)];
   // A file's former content is held beside its new one for as long as requests began with it: the newest comes last.
   const newest = (value: (status: RevocationStatus) => number): Sample[] =>
     lists.map(([list, statuses]) => [{ list }, value(statuses.at(-1) as RevocationStatus)]);
@@ -218,8 +210,7 @@ function revocationFamilies({ revocations }: MetricSources): string[] {
   ];
 }
 
-function replayFamilies({ replays }: MetricSources): string[] {
-  const { entries, shared } = replays();
+function replayFamilies({ replays: { entries, shared } }: Measured): string[] {
   return [
     family('jwtgate_replay_entries', 'gauge', 'Used tokens remembered in memory.', [[{}, entries]]),
     family(
@@ -231,39 +222,27 @@ function replayFamilies({ replays }: MetricSources): string[] {
   ];
 }
 
-function processFamilies({ startedAtMs }: MetricSources): string[] {
-  const memory = process.memoryUsage();
-  const cpu = process.cpuUsage();
+function processFamilies({ measured, startedAtMs }: MetricSources): string[] {
+  const { cpuS, residentBytes, privateBytes, heapBytes, externalBytes, eventLoopUtilization } = measured.process;
   return [
-    family('process_cpu_seconds_total', 'counter', 'CPU time, user and system.', [[{}, (cpu.user + cpu.system) / 1e6]]),
+    family('process_cpu_seconds_total', 'counter', 'CPU time, user and system.', [[{}, cpuS]]),
     family('process_resident_memory_bytes', 'gauge', 'Resident memory, file-backed pages included.', [
-      [{}, memory.rss],
+      [{}, residentBytes],
     ]),
-    ...anonymousMemory(),
-    family('nodejs_heap_size_used_bytes', 'gauge', 'JavaScript heap in use.', [[{}, memory.heapUsed]]),
-    family('nodejs_external_memory_bytes', 'gauge', 'Memory held outside the JavaScript heap.', [
-      [{}, memory.external],
-    ]),
+    ...(privateBytes === undefined
+      ? []
+      : [
+          family('jwtgate_private_memory_bytes', 'gauge', 'Resident memory that is not file-backed.', [
+            [{}, privateBytes],
+          ]),
+        ]),
+    family('nodejs_heap_size_used_bytes', 'gauge', 'JavaScript heap in use.', [[{}, heapBytes]]),
+    family('nodejs_external_memory_bytes', 'gauge', 'Memory held outside the JavaScript heap.', [[{}, externalBytes]]),
     family('nodejs_eventloop_utilization', 'gauge', 'Share of time the event loop was busy since the start.', [
-      [{}, performance.eventLoopUtilization().utilization],
+      [{}, eventLoopUtilization],
     ]),
     family('process_start_time_seconds', 'gauge', 'When the process started.', [[{}, startedAtMs / 1000]]),
   ];
-}
-
-/** What the process itself costs, apart from the executable's pages that the kernel can drop. Linux only. */
-function anonymousMemory(): string[] {
-  try {
-    const kib = /^RssAnon:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
-    if (kib === undefined) return [];
-    return [
-      family('jwtgate_private_memory_bytes', 'gauge', 'Resident memory that is not file-backed.', [
-        [{}, Number(kib) * 1024],
-      ]),
-    ];
-  } catch {
-    return [];
-  }
 }
 
 function pushCounts(samples: Sample[], tenant: string, counts: TenantCounts): void {

@@ -7,7 +7,7 @@ import { type OpsAnswer, type OpsRoutes, textAnswer } from './ops-listener.ts';
 /** Everything the ops listener answers. */
 export function opsRoutes(
   health: HealthSources,
-  metrics: MetricSources,
+  metrics: () => MetricSources,
   signingKeys: Pick<SigningKeys, 'publicJwks' | 'maxAgeS'>,
 ): OpsRoutes {
   const ready = () => {
@@ -21,7 +21,7 @@ export function opsRoutes(
     ['/healthz', ready],
     // RFC 8615: the keys with which an upstream verifies the tokens that we sign for it.
     ['/.well-known/jwks.json', () => jwksAnswer(signingKeys)],
-    ['/metrics', () => ({ status: 200, contentType: expositionContentType, body: renderMetrics(metrics) })],
+    ['/metrics', () => ({ status: 200, contentType: expositionContentType, body: renderMetrics(metrics()) })],
   ]);
 }
 

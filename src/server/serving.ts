@@ -6,8 +6,9 @@ import { clientAddress } from '../ops/client-address.ts';
 import { createGeneration, type Generation } from '../ops/generation.ts';
 import type { LineWriter } from '../ops/line-writer.ts';
 import type { Log, LogFormat, LogLevel } from '../ops/log.ts';
+import { type Measured, processFigures } from '../ops/measured.ts';
 import { createRequestIds } from '../ops/request-id.ts';
-import { countOutcome, forgetTenants, observe, type Traffic, zeroTraffic } from '../ops/traffic.ts';
+import { countOutcome, forgetTenants, observe, zeroTraffic } from '../ops/traffic.ts';
 import { createVerdictCache } from '../state/verdict-cache.ts';
 import { createFrontDoor } from '../wire/front-door.ts';
 import type { ListenAddress } from '../wire/listen-address.ts';
@@ -33,9 +34,8 @@ export interface ServingOptions {
 export interface Serving {
   /** As bound. */
   readonly address: ListenAddress;
-  readonly traffic: Traffic;
   readonly activeRequests: number;
-  verdictCache(): { readonly entries: number; readonly bytes: number } | undefined;
+  measure(): Measured;
   /** Requests from now on are judged by this config; those under way end with the one they began with. */
   adopt(next: LoadedConfig): void;
   /** Goes on for `delayMs` (default: 0), stops accepting, waits `drainMs` for what is under way, then cuts it. */
@@ -86,11 +86,19 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
 
   return {
     address: frontDoor.address,
-    traffic,
     get activeRequests() {
       return frontDoor.activeExchanges;
     },
-    verdictCache: () => verdicts.stats(),
+    measure: () => ({
+      traffic,
+      activeRequests: frontDoor.activeExchanges,
+      verdictCache: verdicts.stats(),
+      keySources: state.keySources.statuses(),
+      revocations: state.revocations.statuses(),
+      replays: state.replays.status(),
+      droppedLogLines: writer.droppedLines,
+      process: processFigures(),
+    }),
     adopt(next) {
       const { policy, settings } = next;
       if (!isDeepStrictEqual(settings.verdictCache, current.settings.verdictCache)) {

@@ -3,9 +3,11 @@ import type { Decision } from '../../src/gate/decision.ts';
 import type { Outcome } from '../../src/gate/gate.ts';
 import { reasonNames } from '../../src/gate/reasons.ts';
 import type { KeySourceStatus } from '../../src/keys/key-source-status.ts';
-import { type MetricSources, renderMetrics } from '../../src/ops/metrics.ts';
+import type { Measured } from '../../src/ops/measured.ts';
+import { renderMetrics } from '../../src/ops/metrics.ts';
 import { countOutcome, forgetTenants, maxTenantLabels, observe, zeroTraffic } from '../../src/ops/traffic.ts';
 import { findSample, parseExposition } from '../support/exposition-parser.ts';
+import { measured, metricSources } from '../support/measured.ts';
 
 function outcome(facts: object, over: Partial<Outcome> = {}, refused: object | undefined = undefined): Outcome {
   return {
@@ -23,21 +25,8 @@ function outcome(facts: object, over: Partial<Outcome> = {}, refused: object | u
   };
 }
 
-function sources(over: Partial<MetricSources> = {}): MetricSources {
-  return {
-    traffic: zeroTraffic(),
-    build: { version: '1.2.3', commit: 'abc', runtime: 'node 26' },
-    reloads: { succeeded: 0, failed: 0, unchanged: 0, lastSucceeded: true, lastSuccessMs: 1_000, needsRestart: [] },
-    startedAtMs: 0,
-    activeRequests: () => 0,
-    config: () => ({ generation: 1, hash: 'ff', tenants: 2 }),
-    verdictCache: () => ({ entries: 0, bytes: 0 }),
-    keySources: () => [],
-    revocations: () => [],
-    replays: () => ({ entries: 0, shared: [] }),
-    droppedLogLines: () => 0,
-    ...over,
-  };
+function render(over: Partial<Measured> = {}): string {
+  return renderMetrics(metricSources({ measured: measured(over) }));
 }
 
 function statusOf(over: Partial<KeySourceStatus>): KeySourceStatus {
@@ -58,13 +47,13 @@ function statusOf(over: Partial<KeySourceStatus>): KeySourceStatus {
 }
 
 test('requests are counted by tenant, decision and reason', () => {
-  const { traffic } = sources();
+  const traffic = zeroTraffic();
   countOutcome(traffic, outcome({ tenant: 'acme', cached: true }));
   countOutcome(traffic, outcome({ tenant: 'acme', cached: false }));
   countOutcome(traffic, outcome({ tenant: 'acme', wouldRefuse: 'tokenExpired' }));
   countOutcome(traffic, outcome({ tenant: 'acme' }, {}, { reason: 'signatureInvalid' }));
   countOutcome(traffic, outcome({ tenant: undefined }, {}, { reason: 'tenantUnknown' }));
-  const text = renderMetrics(sources({ traffic }));
+  const text = render({ traffic });
   const count = (tenant: string, decision: string, reason: string) =>
     findSample(text, 'jwtgate_requests_total', { tenant, decision, reason });
   expect(count('acme', 'allow', '')).toBe(2);
@@ -80,26 +69,24 @@ test('requests are counted by tenant, decision and reason', () => {
 });
 
 test('every reason can be counted', () => {
-  const { traffic } = sources();
+  const traffic = zeroTraffic();
   for (const reason of reasonNames) countOutcome(traffic, outcome({ tenant: 'acme' }, {}, { reason }));
-  const text = renderMetrics(sources({ traffic }));
+  const text = render({ traffic });
   for (const reason of reasonNames) {
     expect(findSample(text, 'jwtgate_requests_total', { decision: 'deny', reason }), reason).toBe(1);
   }
 });
 
 test('tenants beyond the first thousand share one label, so that series stay bounded', () => {
-  const { traffic } = sources();
+  const traffic = zeroTraffic();
   for (let i = 0; i < maxTenantLabels + 500; i++) countOutcome(traffic, outcome({ tenant: `t${i}` }));
-  const series = parseExposition(renderMetrics(sources({ traffic }))).filter(
-    ({ name }) => name === 'jwtgate_requests_total',
-  );
+  const series = parseExposition(render({ traffic })).filter(({ name }) => name === 'jwtgate_requests_total');
   expect(series.length).toBe(maxTenantLabels + 1);
   expect(series.find(({ labels }) => labels.tenant === '_other')?.value).toBe(500);
 });
 
 test('a removed tenant gives its label up', () => {
-  const { traffic } = sources();
+  const traffic = zeroTraffic();
   countOutcome(traffic, outcome({ tenant: 'old' }));
   countOutcome(traffic, outcome({ tenant: 'kept' }));
   forgetTenants(traffic, new Map([['kept', 1]]));
@@ -107,25 +94,25 @@ test('a removed tenant gives its label up', () => {
 });
 
 test('a histogram cumulates, and a value on a bound belongs to it', () => {
-  const { traffic } = sources();
+  const traffic = zeroTraffic();
   for (const seconds of [0, 0.001, 0.0011, 5, 10, 11]) observe(traffic.upstreamDurations, seconds);
-  const text = renderMetrics(sources({ traffic }));
+  const text = render({ traffic });
   const bucket = (le: string) => findSample(text, 'jwtgate_upstream_duration_seconds_bucket', { le });
   expect([bucket('0.001'), bucket('0.0025'), bucket('5'), bucket('10'), bucket('+Inf')]).toEqual([2, 3, 4, 5, 6]);
   expect(findSample(text, 'jwtgate_upstream_duration_seconds_sum')).toBeCloseTo(26.0021);
 });
 
 test('odd label values are escaped, not trusted', () => {
-  const { traffic } = sources();
+  const traffic = zeroTraffic();
   countOutcome(traffic, outcome({ tenant: 'a"\\b\n} 1\nevil 2' }));
-  const text = renderMetrics(sources({ traffic }));
+  const text = render({ traffic });
   expect(findSample(text, 'jwtgate_requests_total', { tenant: 'a"\\b\n} 1\nevil 2' })).toBe(1);
   expect(findSample(text, 'evil')).toBeUndefined();
 });
 
 test('key sources and failed reloads are told', () => {
   const text = renderMetrics(
-    sources({
+    metricSources({
       reloads: {
         succeeded: 1,
         failed: 2,
@@ -134,10 +121,12 @@ test('key sources and failed reloads are told', () => {
         lastSuccessMs: 5_000,
         needsRestart: ['listen'],
       },
-      keySources: () => [
-        statusOf({ state: 'fresh', lastSuccessMs: 9_000, fetches: { fetched: 1 } }),
-        statusOf({ state: 'absent', lastSuccessMs: undefined, fetches: { unreachable: 3, fetched: 1 }, failures: 3 }),
-      ],
+      measured: measured({
+        keySources: [
+          statusOf({ state: 'fresh', lastSuccessMs: 9_000, fetches: { fetched: 1 } }),
+          statusOf({ state: 'absent', lastSuccessMs: undefined, fetches: { unreachable: 3, fetched: 1 }, failures: 3 }),
+        ],
+      }),
     }),
   );
   expect(findSample(text, 'jwtgate_config_last_reload_successful')).toBe(0);

@@ -3,26 +3,13 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Decision } from '../../src/gate/decision.ts';
 import { accessLine } from '../../src/ops/access-log.ts';
-import { type MetricSources, renderMetrics } from '../../src/ops/metrics.ts';
-import { zeroTraffic } from '../../src/ops/traffic.ts';
+import { renderMetrics } from '../../src/ops/metrics.ts';
+import { metricSources } from '../support/measured.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
 
 test('docs/operations.md lists every metric, and no other', () => {
-  const sources: MetricSources = {
-    traffic: zeroTraffic(),
-    build: { version: '', commit: '', runtime: '' },
-    reloads: { succeeded: 0, failed: 0, unchanged: 0, lastSucceeded: true, lastSuccessMs: 0, needsRestart: [] },
-    startedAtMs: 0,
-    activeRequests: () => 0,
-    config: () => ({ generation: 1, hash: '', tenants: 0 }),
-    verdictCache: () => ({ entries: 0, bytes: 0 }),
-    keySources: () => [],
-    revocations: () => [],
-    replays: () => ({ entries: 0, shared: [] }),
-    droppedLogLines: () => 0,
-  };
-  const exported = [...renderMetrics(sources).matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]).sort();
+  const exported = [...renderMetrics(metricSources()).matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]).sort();
   const table = page.slice(page.indexOf('## Metrics'), page.indexOf('Worth an alert'));
   const listed = [...table.matchAll(/`((?:jwtgate|process|nodejs)_\w+)`/g)].map((match) => match[1]).sort();
   expect(listed).toEqual(exported);
