@@ -1,13 +1,15 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Gate } from '../gate/gate.ts';
+import { listenAt, type OpenArrivals } from './arrivals.ts';
 import { watchExpiry } from './expiry.ts';
 import { createFastLane } from './fast/lane.ts';
-import { bindUnixPath, type ListenAddress } from './listen-address.ts';
+import type { ListenAddress } from './listen-address.ts';
 import { createNodeLane } from './node-lane.ts';
 
 export interface FrontDoorOptions {
   readonly listen: ListenAddress;
+  /** Instead of listening there: somebody else does, and brings the clients. */
+  readonly arrivals?: OpenArrivals | undefined;
   /** The policy of the moment; asked once for each request and each connection. */
   readonly gate: () => Gate;
   /** `auto` (default): canonical requests take the fast lane. `node`: all take the node lane. */
@@ -39,24 +41,32 @@ const goodbyeMs = 500;
  * first request that is not in canonical form. Rejects with Node's error (EADDRINUSE, EACCES, ENOENT) where it can't
  * listen.
  */
-export async function createFrontDoor({ listen, gate, lane = 'auto' }: FrontDoorOptions): Promise<FrontDoor> {
+export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontDoor> {
+  const { listen, gate, lane = 'auto', arrivals: openArrivals = listenAt(listen) } = options;
   const nodeLane = createNodeLane({ gate });
   const fastLane = createFastLane({ gate, handOver: nodeLane.accept });
   const firstLane = lane === 'node' ? nodeLane : fastLane;
   const lanes = [fastLane, nodeLane];
   const sockets = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) => {
+  let accepting = true;
+  let whenEmpty = () => {};
+  const arrivals = await openArrivals((socket) => {
     sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    socket.once('close', () => {
+      sockets.delete(socket);
+      if (sockets.size === 0 && !accepting) whenEmpty();
+    });
     firstLane.accept(socket);
   });
-  await listenOn(server, listen);
   const expiry = watchExpiry(gate, lanes);
 
   let closing: Promise<void> | undefined;
   let nextStep: NodeJS.Timeout | undefined;
   const stopAccepting = () => {
-    if (server.listening) server.close();
+    if (!accepting) return;
+    accepting = false;
+    arrivals.close();
+    if (sockets.size === 0) whenEmpty();
   };
   const stopNow = () => {
     clearTimeout(nextStep);
@@ -65,7 +75,7 @@ export async function createFrontDoor({ listen, gate, lane = 'auto' }: FrontDoor
     for (const socket of sockets) socket.destroy();
   };
   return {
-    address: boundAddress(server, listen),
+    address: arrivals.address,
     get activeExchanges() {
       return fastLane.activeExchanges + nodeLane.activeExchanges;
     },
@@ -77,7 +87,10 @@ export async function createFrontDoor({ listen, gate, lane = 'auto' }: FrontDoor
         stopNow();
         return closing;
       }
-      closing = once(server, 'close').then(() => {
+      const emptied = new Promise<void>((resolve) => {
+        whenEmpty = resolve;
+      });
+      closing = emptied.then(() => {
         clearTimeout(nextStep);
         expiry.close();
         for (const each of lanes) each.close();
@@ -104,21 +117,4 @@ export async function createFrontDoor({ listen, gate, lane = 'auto' }: FrontDoor
       for (const each of lanes) each.retainUpstreams(keys);
     },
   };
-}
-
-async function listenOn(server: Server, listen: ListenAddress): Promise<void> {
-  if (listen.kind === 'unix') await bindUnixPath(server, listen);
-  else {
-    // An empty host is every interface.
-    server.listen({ host: listen.host === '' ? undefined : listen.host, port: listen.port });
-    await once(server, 'listening');
-  }
-  // From here on only a failing accept reports here (EMFILE): connections wait, the process lives.
-  server.on('error', () => undefined);
-}
-
-function boundAddress(server: Server, listen: ListenAddress): ListenAddress {
-  if (listen.kind === 'unix') return listen;
-  const { address, port } = server.address() as AddressInfo;
-  return { kind: 'tcp', host: address, port };
 }
