@@ -5,6 +5,9 @@ import { watchExpiry } from './expiry.ts';
 import { createFastLane } from './fast/lane.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { createNodeLane } from './node-lane.ts';
+import type { HandshakeEnd } from './tls/handshake-end.ts';
+import type { ServerTls } from './tls/server-tls.ts';
+import { openTlsDoor } from './tls/tls-door.ts';
 
 export interface FrontDoorOptions {
   readonly listen: ListenAddress;
@@ -14,6 +17,10 @@ export interface FrontDoorOptions {
   readonly gate: () => Gate;
   /** `auto` (default): canonical requests take the fast lane. `node`: all take the node lane. */
   readonly lane?: 'auto' | 'node' | undefined;
+  /** Undefined: plain HTTP is spoken, and no TLS. */
+  readonly tls?: ServerTls | undefined;
+  /** Told of each TLS handshake that has ended, well or not. */
+  readonly onHandshake?: ((end: HandshakeEnd, detail: string) => void) | undefined;
 }
 
 export interface FrontDoor {
@@ -31,6 +38,11 @@ export interface FrontDoor {
   close(options: { readonly delayMs?: number; readonly drainMs: number }): Promise<void>;
   /** After a reload: lets go of connections to upstreams whose `Upstream.key` is not among these. */
   retainUpstreams(keys: ReadonlySet<string>): void;
+  /**
+   * For connections from now on; established ones live on. But where other clients are let in than before, those that
+   * came by the former rules go: at once, or after the answer that is under way.
+   */
+  useTls(tls: ServerTls): void;
 }
 
 /** What a WebSocket client gets to answer our Close frame. */
@@ -42,12 +54,15 @@ const goodbyeMs = 500;
  * listen.
  */
 export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontDoor> {
-  const { listen, gate, lane = 'auto', arrivals: openArrivals = listenAt(listen) } = options;
+  const { listen, gate, lane = 'auto', tls, onHandshake = () => undefined } = options;
+  const openArrivals = options.arrivals ?? listenAt(listen);
   const nodeLane = createNodeLane({ gate });
   const fastLane = createFastLane({ gate, handOver: nodeLane.accept });
   const firstLane = lane === 'node' ? nodeLane : fastLane;
   const lanes = [fastLane, nodeLane];
   const sockets = new Set<Socket>();
+  const door = tls && openTlsDoor({ tls, gate, onHandshake, accept: firstLane.accept, lanes });
+  const accept = door === undefined ? firstLane.accept : door.accept;
   let accepting = true;
   let whenEmpty = () => {};
   const arrivals = await openArrivals((socket) => {
@@ -56,7 +71,7 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
       sockets.delete(socket);
       if (sockets.size === 0 && !accepting) whenEmpty();
     });
-    firstLane.accept(socket);
+    accept(socket);
   });
   const expiry = watchExpiry(gate, lanes);
 
@@ -106,6 +121,7 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
         setImmediate(() => setImmediate(endIdle));
       };
       const endIdle = () => {
+        door?.close();
         for (const each of lanes) each.drain();
       };
       for (const each of lanes) each.announceEnd();
@@ -116,5 +132,6 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
     retainUpstreams(keys) {
       for (const each of lanes) each.retainUpstreams(keys);
     },
+    useTls: (next) => door?.use(next),
   };
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 
 /** Enough for a client to read an answer that it did not expect while it was still sending. */
 const lingerMs = 2_000;
@@ -14,4 +15,13 @@ export function closeLingering(socket: Socket): void {
   socket.resume();
   const timer = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(timer));
+}
+
+/**
+ * Ends a connection on which nothing is under way. Over TLS it says so (close_notify, RFC 8446 section 6.1): a client
+ * could else take it for cut.
+ */
+export function hangUp(socket: Socket): void {
+  if ((socket as TLSSocket).encrypted === true) socket.end(() => socket.destroy());
+  else socket.destroy();
 }

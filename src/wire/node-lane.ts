@@ -5,6 +5,7 @@ import { serializeAnswer } from './answer.ts';
 import { type ClientConnection, createClientConnection } from './client-connection.ts';
 import type { Reconsider } from './expiry.ts';
 import { judgeFraming, wantsWebSocket } from './framing.ts';
+import { hangUp } from './linger.ts';
 import { rawHead } from './read-head.ts';
 import { serveRequest } from './serve-request.ts';
 import { awaitSwitch } from './tunnel.ts';
@@ -20,6 +21,8 @@ export interface NodeLane {
   announceEnd(): void;
   /** Ends idle connections now, and each busy one after its answer. */
   drain(): void;
+  /** Lets these clients go: at once, or after the answer that is under way. */
+  release(which: (socket: Socket) => boolean): void;
   /** Ends WebSockets politely: with a Close frame of status 1001 where one may stand. */
   goAway(): void;
   /** Ends what is under way where its permit is over. */
@@ -170,7 +173,15 @@ export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLan
     drain() {
       for (const connection of connections.values()) {
         if (connection.busy) connection.distrust();
-        else if (connection.idle) connection.socket.destroy();
+        else if (connection.idle) hangUp(connection.socket);
+      }
+    },
+    release(which) {
+      for (const connection of connections.values()) {
+        if (!which(connection.socket)) continue;
+        const isFree = !connection.busy;
+        connection.distrust();
+        if (isFree) hangUp(connection.socket);
       }
     },
     goAway() {

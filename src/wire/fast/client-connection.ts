@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Gate } from '../../gate/gate.ts';
 import type { Upstream } from '../../gate/policy.ts';
 import type { Reconsider } from '../expiry.ts';
-import { closeLingering } from '../linger.ts';
+import { closeLingering, hangUp } from '../linger.ts';
 import { peerAddress } from '../read-head.ts';
 import { lf } from './byte-classes.ts';
 import type { BodyPiece } from './chunked.ts';
@@ -103,7 +103,7 @@ export class ClientConnection implements Expiring {
   onDeadline(): void {
     if (this.exchange !== undefined) this.exchange.onDeadline();
     else if (this.hasPartialHead) this.refuse(408, 'the head did not come in time');
-    else this.socket.destroy();
+    else this.leave();
   }
 
   /** Uses what can be used of `pending`; called whenever that may have changed. */
@@ -223,7 +223,20 @@ export class ClientConnection implements Expiring {
   drain(): void {
     if (this.exchange !== undefined) this.exchange.isLast = true;
     else if (this.unwanted !== undefined) this.close();
-    else if (!this.hasPartialHead) this.socket.destroy();
+    else if (!this.hasPartialHead) this.leave();
+  }
+
+  /** Busy: the answer under way is the last one, whatever came behind its request. Else it ends now. */
+  release(): void {
+    if (this.exchange !== undefined) this.exchange.isLast = true;
+    else if (this.unwanted !== undefined) this.close();
+    else this.leave();
+  }
+
+  /** Ends it while nothing is under way. */
+  private leave(): void {
+    this.closing = true;
+    hangUp(this.socket);
   }
 
   /** Ends our side, in order. */

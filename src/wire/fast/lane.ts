@@ -23,6 +23,8 @@ export interface FastLane {
   announceEnd(): void;
   /** Ends idle connections now, and each busy one after its answer. */
   drain(): void;
+  /** Lets these clients go: at once, or after the answer that is under way. */
+  release(which: (socket: Socket) => boolean): void;
   /** Ends what is under way where its permit is over. */
   reconsider(verdict: Reconsider): void;
   /** Cuts every exchange and connection. */
@@ -70,6 +72,9 @@ export function createFastLane({ gate, handOver, tickMs = defaultTickMs }: FastL
     },
     drain() {
       for (const connection of [...connections]) connection.drain();
+    },
+    release(which) {
+      for (const connection of [...connections]) if (which(connection.socket)) connection.release();
     },
     reconsider(verdict) {
       for (const connection of [...connections]) connection.reconsider(verdict);

@@ -1,0 +1,56 @@
+import { constants } from 'node:crypto';
+import type { TlsOptions } from 'node:tls';
+
+/** What a listener speaks TLS with; compiled by the config. */
+export interface ServerTls {
+  /** PEM: the server's certificate, then its chain. */
+  readonly cert: string;
+  /** PEM. */
+  readonly key: string;
+  /** PEM of the CAs that certify clients; undefined: they are not asked for a certificate. */
+  readonly clientCa: string | undefined;
+  readonly clientCrl: string | undefined;
+  readonly clientAuth: 'required' | 'optional';
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** Two that are alike in all have the same. */
+  readonly id: string;
+  /** Two that believe the same clients have the same. */
+  readonly trustId: string;
+}
+
+/**
+ * Forward secrecy and authenticated encryption alone (RFC 9325 section 4.2); the TLS 1.2 suites are none of those that
+ * HTTP/2 forbids (RFC 9113 appendix A).
+ */
+const cipherSuites = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+];
+
+/**
+ * For Node's TLS server. Each call makes a context of its own, with ticket keys of its own: no session of one context
+ * is resumed in another, and so none outlives the CAs that its client was verified by.
+ */
+export function serverOptions(tls: ServerTls): TlsOptions {
+  const { cert, key, clientCa, clientCrl, clientAuth, minVersion } = tls;
+  return {
+    cert,
+    key,
+    minVersion,
+    ciphers: cipherSuites.join(':'),
+    // A client that renegotiates makes us pay for a handshake each time (CVE-2011-1473).
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
+    requestCert: clientCa !== undefined,
+    // Where optional, a certificate that is not valid is refused by `judgeClient`.
+    rejectUnauthorized: clientCa !== undefined && clientAuth === 'required',
+    ...(clientCa !== undefined && { ca: clientCa }),
+    ...(clientCrl !== undefined && { crl: clientCrl }),
+  };
+}
