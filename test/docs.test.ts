@@ -6,6 +6,7 @@ import type { ConfigDeps } from '../src/config/deps.ts';
 import { formatProblems } from '../src/config/format-problems.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { isPlanned, notYetText } from '../src/config/not-yet.ts';
+import { testCertificates } from './support/certificates.ts';
 import { newRsaKey } from './support/tokens.ts';
 
 // What people copy from a page has to work.
@@ -67,6 +68,9 @@ function completed(text: string, page: string): string {
 function depsWith(text: string): ConfigDeps {
   const files: readonly (readonly [ending: string, content: () => string])[] = [
     ['/config.yaml', () => text],
+    ['/tls/cert.pem', () => testCertificates().server.cert],
+    ['/tls/key.pem', () => testCertificates().server.key],
+    ['/tls/clients.pem', () => testCertificates().ca],
     ['.pem', () => newRsaKey().privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()],
     ['revoked.txt', () => 'jti 42\n'],
     ['', () => 'a secret of more than sixty-four bytes, so that it serves HS512, too'],

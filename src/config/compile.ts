@@ -10,6 +10,7 @@ import { tenantChecks } from './check/tenant-checks.ts';
 import { createCheckContext } from './check/tenant-facts.ts';
 import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
+import { type CompiledTls, compileListen } from './compile-listen.ts';
 import { openReplay, prepareReplay } from './compile-replay.ts';
 import { createRevokedCompiler, openRevoked } from './compile-revoked.ts';
 import { createSendingCompiler, newSendingState, type PlacedSigning } from './compile-sending.ts';
@@ -32,6 +33,8 @@ import { compileTrustedProxies } from './trusted-proxies.ts';
 
 export interface CompiledConfig {
   readonly policy: Policy;
+  /** What the listener speaks TLS with; undefined: it speaks plain HTTP. */
+  readonly tls: CompiledTls | undefined;
   readonly tenantHashes: ReadonlyMap<string, string>;
   /** Holds on key sources, to be released with the policy. */
   readonly leases: readonly { release(): void }[];
@@ -70,6 +73,7 @@ export async function compileConfig(
     for (const lease of sending.leases) lease.release();
     return undefined;
   };
+  const tls = await compileListen(globals, load, files);
   const globalUpstream = await compileUpstream(globals);
   const prepareRevoked = createRevokedCompiler(load, files);
   const globalRevoked = await prepareRevoked(globals);
@@ -125,6 +129,7 @@ export async function compileConfig(
   });
   return {
     policy,
+    tls,
     tenantHashes: hashes.tenants,
     leases: [...held.leases, ...sending.leases],
     requiredSources: held.required,

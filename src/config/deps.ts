@@ -3,6 +3,7 @@ import { glob, open } from 'node:fs/promises';
 import type { KeySources } from '../keys/key-sources.ts';
 import type { ReplayStores } from '../state/replay-stores.ts';
 import type { RevocationLists } from '../state/revocation-lists.ts';
+import type { CompiledTls } from './compile-listen.ts';
 import type { SendingState } from './compile-sending.ts';
 import type { Environment } from './interpolate.ts';
 
@@ -18,6 +19,8 @@ export interface ConfigDeps {
   readonly revocations?: RevocationLists | undefined;
   /** Where used tokens are remembered; without it a config is only checked. */
   readonly replays?: ReplayStores | undefined;
+  /** What the listener speaks TLS with now, if anything. */
+  readonly servedTls?: Pick<CompiledTls, 'cert' | 'validity'> | undefined;
   /** What signing and provisioning keep across configs; without it, they begin with nothing. */
   readonly sending?: SendingState | undefined;
 }

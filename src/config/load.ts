@@ -47,11 +47,11 @@ export async function loadConfig(path: string, deps: ConfigDeps): Promise<Loaded
   const compiled = model && (await compileConfig(model, path, load, deps.keySources));
   const problems = describeFindings(load.report.findings(), createExcerpts(files, load.places));
   if (model === undefined || compiled === undefined) return { ok: false, problems };
-  const { policy, tenantHashes, leases, requiredSources, signingSlots, signings } = compiled;
+  const { policy, tls, tenantHashes, leases, requiredSources, signingSlots, signings } = compiled;
   return {
     ok: true,
     policy,
-    settings: settingsOf(model.globals.config),
+    settings: settingsOf(model.globals.config, tls),
     tenantHashes,
     warnings: problems,
     requiredSources,

@@ -9,7 +9,6 @@ const plannedKeys: ReadonlySet<string> = new Set([
   'workers',
   'http2',
   'tracing',
-  'listen.tls',
   'tenants.*.rule',
   'tenants.*.routes.rule',
   'tenants.*.routes.cors',

@@ -3,6 +3,7 @@ import type { ImportedKey } from '../keys/imported-key.ts';
 import { isKeyProblem } from '../keys/key-problem.ts';
 import type { ConfigPath } from './config-path.ts';
 import { decodeSecret, findLikelyEncoding } from './decode-secret.ts';
+import type { FileContent } from './deps.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { FindingText, Severity } from './finding.ts';
 import { complainIn, type Load, type Section, type TenantSection } from './model.ts';
@@ -79,16 +80,21 @@ async function readSecretFile(entry: SecretEntry, file: string, files: Reference
   const at = [...entry.path, 'file'];
   const content = await files.read(entry.tenant, at, file);
   if (content === undefined) return undefined;
-  if (content.mode !== undefined && (content.mode & 0o004) !== 0) {
-    const hint = 'chmod o-r, or defaultMode: 0440 on a Kubernetes volume';
-    say(entry, at, { message: 'every user of this machine can read the file', hint }, 'warning');
-  }
+  const readable = readableByAll(content);
+  if (readable !== undefined) say(entry, at, readable, 'warning');
   const text = decodeUtf8(content.bytes);
   if (text === undefined) {
     const hint = 'write raw bytes as base64 or hex, with encoding';
     say(entry, at, { message: 'the file does not hold UTF-8 text', hint });
   }
   return text?.replace(/\r?\n$/, '');
+}
+
+/** What to say of a file with a secret in it that is open to everyone; undefined where it is not. */
+export function readableByAll({ mode }: FileContent): FindingText | undefined {
+  if (mode === undefined || (mode & 0o004) === 0) return undefined;
+  const hint = 'chmod o-r, or defaultMode: 0440 on a Kubernetes volume';
+  return { message: 'every user of this machine can read the file', hint };
 }
 
 /** In the text itself, and not by `${…}` from the environment. */

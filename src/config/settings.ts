@@ -1,9 +1,12 @@
+import type { CompiledTls } from './compile-listen.ts';
 import type { GlobalConfig } from './shape/config.ts';
 import type { ListenAddress } from './shape/listener.ts';
 
 /** What of a config is not the gate's: listeners, logging, watching. */
 export interface Settings {
   readonly listen: ListenAddress;
+  /** Undefined: plain HTTP. */
+  readonly tls: CompiledTls | undefined;
   /** Undefined: `ops: off`. */
   readonly ops: ListenAddress | undefined;
   readonly watch: boolean;
@@ -12,10 +15,11 @@ export interface Settings {
   readonly log: GlobalConfig['log'];
 }
 
-export function settingsOf(globals: GlobalConfig): Settings {
+export function settingsOf(globals: GlobalConfig, tls: CompiledTls | undefined): Settings {
   const { listen, ops, watch, lane, verdictCache, log } = globals;
   return {
-    listen: 'address' in listen ? listen.address : listen,
+    listen: listen.address,
+    tls,
     ops: ops === 'off' ? undefined : ops,
     watch,
     lane,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { KeySourceStatus } from '../keys/key-source-status.ts';
 import type { ReplayStatus } from '../state/replay-stores.ts';
 import type { RevocationStatus } from '../state/revocation-lists.ts';
+import type { TlsStatus } from './tls-report.ts';
 import type { Traffic } from './traffic.ts';
 
 /** What one process that serves has counted and holds, as plain data: it can be sent, added up, and kept. */
@@ -13,6 +14,8 @@ export interface Measured {
   readonly keySources: readonly KeySourceStatus[];
   readonly revocations: readonly RevocationStatus[];
   readonly replays: ReplayStatus;
+  /** Undefined where the listener speaks plain HTTP. */
+  readonly tls: TlsStatus | undefined;
   readonly droppedLogLines: number;
   readonly process: ProcessFigures;
 }

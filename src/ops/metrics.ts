@@ -27,6 +27,7 @@ export function renderMetrics(sources: MetricSources): string {
     ...keyFamilies(sources.measured),
     ...revocationFamilies(sources.measured),
     ...replayFamilies(sources.measured),
+    ...tlsFamilies(sources.measured),
     ...processFamilies(sources),
   ].join('');
 }
@@ -218,6 +219,23 @@ function replayFamilies({ replays: { entries, shared } }: Measured): string[] {
       'gauge',
       'Whether the store in which replicas share used tokens is connected.',
       shared.map(({ store, connected }): Sample => [{ store }, connected ? 1 : 0]),
+    ),
+  ];
+}
+
+function tlsFamilies({ tls }: Measured): string[] {
+  return [
+    family(
+      'jwtgate_certificate_expiry_timestamp_seconds',
+      'gauge',
+      'When the first of these certificates expires: listen (the server certificate and its chain), clientCa.',
+      Object.entries(tls?.expiryMs ?? {}).map(([certificate, ms]): Sample => [{ certificate }, ms / 1000]),
+    ),
+    family(
+      'jwtgate_tls_handshakes_total',
+      'counter',
+      'TLS handshakes by how they ended.',
+      [...(tls?.handshakes ?? [])].map(([result, count]): Sample => [{ result }, count]),
     ),
   ];
 }

@@ -1,5 +1,6 @@
 import type { ConfigDeps } from '../config/deps.ts';
 import { type LoadedConfig, loadConfig, type RefusedConfig } from '../config/load.ts';
+import type { Settings } from '../config/settings.ts';
 import type { WatchedPaths } from '../ops/content-hash.ts';
 import { describeError } from '../ops/describe-error.ts';
 import { recordReads } from '../ops/recorded-reads.ts';
@@ -10,20 +11,23 @@ export interface ConfigSource {
   readonly path: string;
   /** Reads all of it anew. */
   load(): Promise<LoadedConfig | RefusedConfig>;
-  /** As `load`; a fault of ours in reading a new config is a problem, no reason to lose the one that is served. */
-  loadAgain(): Promise<LoadedConfig | RefusedConfig>;
+  /**
+   * As `load`, beside a config that is served; a fault of ours in reading a new one is a problem, no reason to lose the
+   * other.
+   */
+  loadAgain(served: Settings): Promise<LoadedConfig | RefusedConfig>;
   /** What the last load read, whether it succeeded or not. */
   paths(): WatchedPaths;
 }
 
 export function createConfigSource(path: string, deps: ConfigDeps): ConfigSource {
   const reads = recordReads(deps);
-  const load = () => loadConfig(path, { ...deps, ...reads.begin() });
+  const load = (served?: Settings) => loadConfig(path, { ...deps, servedTls: served?.tls, ...reads.begin() });
   return {
     path,
-    load,
-    loadAgain: () =>
-      load().catch((error: unknown) => {
+    load: () => load(),
+    loadAgain: (served) =>
+      load(served).catch((error: unknown) => {
         const message = `jwtgate failed to load it (${describeError(error).error})`;
         return { ok: false, problems: [{ severity: 'error', file: path, path: '', message }] };
       }),

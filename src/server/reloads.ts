@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../config/load.ts';
+import type { Settings } from '../config/settings.ts';
 import type { Log } from '../ops/log.ts';
 import type { ReloadReport } from '../ops/reload-report.ts';
 import { diffTenants } from '../ops/tenant-diff.ts';
@@ -34,6 +35,13 @@ export interface Reloads {
 /** Settings that only a restart can bring. */
 const restartOnly = ['listen', 'ops', 'lane'] as const;
 
+function findRestartOnly(begun: Settings, wanted: Settings): string[] {
+  const changed: string[] = restartOnly.filter((name) => !isDeepStrictEqual(begun[name], wanted[name]));
+  // Another certificate is for the next handshake; TLS where there was none is another listener.
+  if ((begun.tls === undefined) !== (wanted.tls === undefined)) changed.push('listen.tls');
+  return changed;
+}
+
 /** Follows the files too, where the config asks for it. */
 export function createReloads({ source, first, loadedAtMs, apply, watch, report, log }: ReloadsOptions): Reloads {
   let current = first;
@@ -49,7 +57,7 @@ export function createReloads({ source, first, loadedAtMs, apply, watch, report,
 
   async function reloadOnce(cause: ReloadCause): Promise<void> {
     if (stopped) return;
-    const next = await source.loadAgain();
+    const next = await source.loadAgain(current.settings);
     if (!next.ok) return report.tellFailure(cause, next.problems);
     if (next.policy.hash === current.policy.hash) {
       next.release();
@@ -59,8 +67,7 @@ export function createReloads({ source, first, loadedAtMs, apply, watch, report,
     apply(next);
     current = next;
     report.tellSuccess(cause, diff, served());
-    const { settings: begun } = first;
-    report.tellNeedsRestart(restartOnly.filter((name) => !isDeepStrictEqual(begun[name], next.settings[name])));
+    report.tellNeedsRestart(findRestartOnly(first.settings, next.settings));
     followFiles();
   }
 

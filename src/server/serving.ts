@@ -8,6 +8,7 @@ import type { LineWriter } from '../ops/line-writer.ts';
 import type { Log, LogFormat, LogLevel } from '../ops/log.ts';
 import { type Measured, processFigures } from '../ops/measured.ts';
 import { createRequestIds } from '../ops/request-id.ts';
+import { createTlsReport } from '../ops/tls-report.ts';
 import { countOutcome, forgetTenants, observe, zeroTraffic } from '../ops/traffic.ts';
 import { createVerdictCache } from '../state/verdict-cache.ts';
 import { createFrontDoor } from '../wire/front-door.ts';
@@ -52,11 +53,16 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
   let current = first;
   let generation = open(first);
 
-  const { listen, lane } = first.settings;
-  const frontDoor = await createFrontDoor({ listen, gate: () => generation.gate, lane }).catch((error: unknown) => {
+  const tlsReport = createTlsReport({ log, now: Date.now, validity: () => current.settings.tls?.validity });
+  const { listen, lane, tls } = first.settings;
+  const { countHandshake: onHandshake } = tlsReport;
+  const gate = () => generation.gate;
+  const frontDoor = await createFrontDoor({ listen, gate, lane, tls, onHandshake }).catch((error: unknown) => {
+    tlsReport.close();
     first.release();
     throw error;
   });
+  tlsReport.lookAtCertificates();
 
   /** Makes a config answer requests; nothing of the one before it changes. */
   function open(config: LoadedConfig): Generation {
@@ -96,6 +102,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
       keySources: state.keySources.statuses(),
       revocations: state.revocations.statuses(),
       replays: state.replays.status(),
+      tls: tlsReport.status(),
       droppedLogLines: writer.droppedLines,
       process: processFigures(),
     }),
@@ -108,9 +115,11 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
       current = next;
       generation = open(next);
       retired.retire();
+      if (settings.tls !== undefined) frontDoor.useTls(settings.tls);
+      tlsReport.lookAtCertificates();
       frontDoor.retainUpstreams(new Set(policy.tenants.values().map(({ upstream }) => upstream.key)));
       forgetTenants(traffic, policy.tenants);
     },
-    drain: frontDoor.close,
+    drain: (waits) => frontDoor.close(waits).finally(tlsReport.close),
   };
 }

@@ -11,6 +11,7 @@ export function measured(over: Partial<Measured> = {}): Measured {
     keySources: [],
     revocations: [],
     replays: { entries: 0, shared: [] },
+    tls: undefined,
     droppedLogLines: 0,
     process: {
       cpuS: 0,

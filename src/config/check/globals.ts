@@ -9,8 +9,7 @@ export function checkGlobals(globals: Section<GlobalConfig>, load: Load): void {
   const say = (path: ConfigPath, text: FindingText, severity: Severity) =>
     complainIn(load, globals, path, text, severity);
   const { listen, ops, trustedProxies, timeouts } = globals.config;
-  const proxy = 'address' in listen ? listen.address : listen;
-  if (ops !== 'off' && sameListener(proxy, ops)) {
+  if (ops !== 'off' && sameListener(listen.address, ops)) {
     say(['ops'], { message: 'is where listen is', hint: 'give it a port of its own' }, 'error');
   }
   for (const [index, range] of trustedProxies.entries()) {

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import * as z from 'zod';
 import { cors } from './cors.ts';
 import { errors } from './errors.ts';
-import { listenAddress } from './listener.ts';
+import { listenAddress, listener } from './listener.ts';
 import { replay } from './replay.ts';
 import { revoked } from './revoked.ts';
 import { tenant, tenantId } from './tenant.ts';
@@ -22,12 +22,11 @@ const proxyRange = z.string().refine((text) => text === 'unix' || isCidr(text), 
 
 /** Every key of the main file but `tenants`, `templates` and `include`, which are gathered over all files. */
 export const globalFields = {
-  listen: z
-    .union([listenAddress(), z.strictObject({ address: listenAddress().describe('"host:port" or "unix:/path".') })], {
-      error: 'must be "host:port" or "unix:/path"',
-    })
+  listen: listener
     .prefault('0.0.0.0:8080')
-    .describe('Where requests come in: "host:port" or "unix:/path". Default: 0.0.0.0:8080.'),
+    .describe(
+      'Where requests come in: "host:port", "unix:/path", or {address, tls: {cert, key, …}}. Default: 0.0.0.0:8080.',
+    ),
   upstream: upstream
     .optional()
     .describe('Where requests go: a URL, unix:/path, or {url, …}. A tenant may have its own.'),

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import * as z from 'zod';
+import { pemFile, privateKeyFile } from './pem.ts';
 
 /** Where a listener stands; an empty host is every interface, IPv6 and IPv4. */
 export type ListenAddress =
@@ -19,8 +20,7 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
   return { kind: 'tcp', host: plain === '*' ? '' : (plain ?? ''), port };
 }
 
-export function listenAddress() {
-  const error = 'must be "host:port" or "unix:/path"';
+export function listenAddress(error = 'must be "host:port" or "unix:/path"') {
   return z.string({ error }).transform((text, context): ListenAddress => {
     const address = parseListenAddress(text);
     if (address !== undefined) return address;
@@ -28,3 +28,59 @@ export function listenAddress() {
     return z.NEVER;
   });
 }
+
+const listenTls = z
+  .strictObject({
+    cert: pemFile().describe(
+      "The server's certificate, and behind it those that lead to its CA: a path, or PEM text. Read again on reload.",
+    ),
+    key: privateKeyFile().describe(
+      'Private key of `cert`: a path, {file} or {env}. PEM text works too, but leaves the key in the config.',
+    ),
+    clientCa: pemFile()
+      .optional()
+      .describe(
+        'CA certificates by which clients must be certified: a path, or PEM text. Default: clients are not asked for a certificate.',
+      ),
+    clientAuth: z
+      .enum(['required', 'optional'])
+      .optional()
+      .describe(
+        'With `clientCa`: whether a client may come without a certificate. One that is not valid is refused either way. Default: required.',
+      ),
+    clientCrl: pemFile()
+      .optional()
+      .describe(
+        'Revocation list of every CA in `clientCa`, in PEM: a path, or the text. A client whose CA has none is refused. Default: none is looked at.',
+      ),
+    minVersion: z
+      .enum(['TLSv1.2', 'TLSv1.3'])
+      .prefault('TLSv1.2')
+      .describe('Oldest version of TLS that is spoken. Default: TLSv1.2.'),
+  })
+  .superRefine(({ clientCa, clientAuth, clientCrl }, context) => {
+    if (clientCa !== undefined) return;
+    for (const [name, value] of Object.entries({ clientAuth, clientCrl })) {
+      if (value !== undefined) context.addIssue({ code: 'custom', path: [name], message: 'goes with clientCa only' });
+    }
+  });
+
+export type ListenTlsConfig = z.output<typeof listenTls>;
+
+const listenerWords = 'must be "host:port", "unix:/path", or an object {address, tls: {cert, key}}';
+
+/** An address, or one with TLS; always an object once it is read. */
+export const listener = z
+  .union(
+    [
+      listenAddress(listenerWords),
+      z.strictObject({
+        address: listenAddress().describe('"host:port" or "unix:/path".'),
+        tls: listenTls.optional().describe('Speaks TLS to clients, and nothing else. Default: plain HTTP.'),
+      }),
+    ],
+    { error: listenerWords },
+  )
+  .transform((value): { readonly address: ListenAddress; readonly tls?: ListenTlsConfig | undefined } =>
+    'address' in value ? value : { address: value },
+  );

@@ -1,13 +1,8 @@
 import * as z from 'zod';
+import { pemFile } from './pem.ts';
 import { secretText } from './sensitive.ts';
 import { rate, sign } from './sign.ts';
 import { count, flag, httpUrl, words } from './values.ts';
-
-/** PEM text, or a file that holds it. */
-const pemFile = () =>
-  z.union([words(), z.strictObject({ file: words().describe('Path of a PEM file, relative to the config file.') })], {
-    error: 'must be PEM text, the path of a PEM file, or {file: PATH}',
-  });
 
 const upstreamTls = z
   .strictObject({
