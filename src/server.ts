@@ -6,9 +6,10 @@ import { createOpsListener, type OpsListener } from './ops/ops-listener.ts';
 import { opsRoutes } from './ops/ops-routes.ts';
 import { createReloadReport } from './ops/reload-report.ts';
 import { createConfigSource } from './server/config-source.ts';
+import { createFrontDuties } from './server/front-duties.ts';
 import { createKeptState, depsOf } from './server/kept-state.ts';
 import { createReloads, type ReloadCause } from './server/reloads.ts';
-import { type Serving, startServing } from './server/serving.ts';
+import { startServing } from './server/serving.ts';
 import { bindUnixPath, type ListenAddress } from './wire/listen-address.ts';
 
 export interface ServerOptions {
@@ -46,7 +47,7 @@ export interface Server {
 export type StartResult =
   | { readonly kind: 'started'; readonly server: Server }
   | { readonly kind: 'configRefused'; readonly problems: readonly Problem[] }
-  | { readonly kind: 'cannotListen'; readonly setting: 'listen' | 'ops'; readonly code: string };
+  | { readonly kind: 'cannotListen'; readonly setting: 'listen' | 'ops' | 'verify'; readonly code: string };
 
 /** Brings the parts together and keeps them: what serves, what reloads, the ops listener, and the end. */
 export async function startServer(options: ServerOptions): Promise<StartResult> {
@@ -58,18 +59,19 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
   if (!first.ok) return { kind: 'configRefused', problems: first.problems };
 
   const report = createReloadReport(log, Date.now);
+  const tellFrontDuties = createFrontDuties(log);
   let draining: Promise<void> | undefined;
-  let serving: Serving;
-  try {
-    serving = await startServing(first, { state, writer, log, logChoice: { autoFormat, ...overrides } });
-  } catch (error) {
-    return { kind: 'cannotListen', setting: 'listen', code: codeOf(error) };
-  }
+  const start = await startServing(first, { state, writer, log, logChoice: { autoFormat, ...overrides } });
+  if (start.kind === 'cannotListen') return start;
+  const { serving } = start;
   const reloads = createReloads({
     source,
     first,
     loadedAtMs,
-    apply: serving.adopt,
+    apply: (next) => {
+      serving.adopt(next);
+      tellFrontDuties(next);
+    },
     watch: overrides.watch,
     report,
     log,
@@ -95,7 +97,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
 
   let ops: OpsListener | undefined;
   try {
-    // Second, so that whoever can ask it can be served.
+    // Last, so that whoever can ask it can be served.
     if (first.settings.ops !== undefined) ops = await createOpsListener(first.settings.ops, routes, bindUnixPath);
   } catch (error) {
     reloads.stop();
@@ -109,10 +111,12 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
     ...build,
     proxy: showAddress(serving.address),
     ops: ops?.address ?? 'off',
+    verify: serving.verifyAddress && showAddress(serving.verifyAddress),
     tenants: first.policy.tenants.size,
     config: configPath,
     hash: first.policy.hash,
   });
+  tellFrontDuties(first);
 
   async function drain(cause: string): Promise<void> {
     const { drainDelayMs: delayMs, drainMs } = reloads.current.policy.timeouts;

@@ -1,13 +1,20 @@
 import { type JudgedNames, judgedNames } from '../gate/headers.ts';
-import type { TokenLocation } from '../gate/locate.ts';
+import { headerOf } from '../gate/locate.ts';
 import type { Policy, Tenant, Timeouts, Upstream } from '../gate/policy.ts';
 import { type CompiledRecognition, compileRecognition } from '../gate/recognise.ts';
 import type { KeySources } from '../keys/key-sources.ts';
 import type { SigningSlot } from '../sign/signing-keys.ts';
-import { checkOverlaps, checkReservedNames, checkTellApart, emittedNames } from './check/across-tenants.ts';
+import {
+  checkOverlaps,
+  checkReservedNames,
+  checkTellApart,
+  emittedNames,
+  verdictNames,
+} from './check/across-tenants.ts';
 import { checkGlobals } from './check/globals.ts';
 import { tenantChecks } from './check/tenant-checks.ts';
 import { createCheckContext } from './check/tenant-facts.ts';
+import { checkVerify } from './check/verify.ts';
 import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
 import { type CompiledTls, compileListen } from './compile-listen.ts';
@@ -121,6 +128,7 @@ export async function compileConfig(
     recognise: recognition.recognise,
     reservedNames: new Set(emitted.keys()),
     judgedNames: judgedBy(prepared),
+    verdictNames: verdictNames(prepared, sending.headerNames),
     isTrustedProxy: compileTrustedProxies(globals.config.trustedProxies),
     errors: deepFreeze(errors),
     cors,
@@ -158,6 +166,7 @@ async function checkTogether(
     const hint = 'e.g. tenants: {acme: {secret: {env: ACME_SECRET}}}';
     load.report.add(findingInFile(main, { message: 'there are no tenants, so every request would be refused', hint }));
   }
+  if (globalsFit) checkVerify(globals, prepared, load);
   const context = createCheckContext(load, !globalsFit || globals.config.upstream !== undefined);
   for (const facts of prepared) {
     await pause();
@@ -201,20 +210,6 @@ function judgedBy(prepared: readonly PreparedTenant[]): JudgedNames {
     }
   }
   return judgedNames(names);
-}
-
-/** The header in which a location lies. */
-function headerOf({ kind, name }: TokenLocation): string | undefined {
-  switch (kind) {
-    case 'header':
-      return name;
-    case 'cookie':
-      return 'Cookie';
-    case 'websocketProtocol':
-      return 'Sec-WebSocket-Protocol';
-    case 'query':
-      return undefined;
-  }
 }
 
 function timeoutsOf({ timeouts }: GlobalConfig): Timeouts {

@@ -1,4 +1,5 @@
 import type { CompiledTls } from './compile-listen.ts';
+import type { FrontName } from '../gate/fronts.ts';
 import type { GlobalConfig } from './shape/config.ts';
 import type { ListenAddress } from './shape/listener.ts';
 
@@ -9,6 +10,8 @@ export interface Settings {
   readonly tls: CompiledTls | undefined;
   /** Undefined: `ops: off`. */
   readonly ops: ListenAddress | undefined;
+  /** Where fronts ask; undefined: nowhere. */
+  readonly verify: { readonly address: ListenAddress; readonly front: FrontName } | undefined;
   readonly watch: boolean;
   readonly lane: 'auto' | 'node';
   readonly verdictCache: { readonly entries: number; readonly bytes: number };
@@ -16,11 +19,12 @@ export interface Settings {
 }
 
 export function settingsOf(globals: GlobalConfig, tls: CompiledTls | undefined): Settings {
-  const { listen, ops, watch, lane, verdictCache, log } = globals;
+  const { listen, ops, verify, watch, lane, verdictCache, log } = globals;
   return {
     listen: listen.address,
     tls,
     ops: ops === 'off' ? undefined : ops,
+    verify,
     watch,
     lane,
     verdictCache,

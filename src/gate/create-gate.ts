@@ -25,6 +25,8 @@ export function createGate({ policy, verdicts, now, newRequestId, onFinish }: Ga
   return {
     limits: policy.limits,
     timeouts: policy.timeouts,
+    verdictNames: policy.verdictNames,
+    isTrustedProxy: policy.isTrustedProxy,
     requestId: (peer, headers) => {
       if (!policy.isTrustedProxy(peer)) return newRequestId();
       const given = headerValues({ headers }, 'x-request-id');

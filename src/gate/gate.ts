@@ -6,6 +6,8 @@ import type { RequestHead } from './request-head.ts';
 
 /** A request's body, for the few rules that must see it; bodies that no rule reads stream past the gate. */
 export interface RequestBody {
+  /** Why nobody can read it; a rule that has to is a refusal. Undefined: it can be read. */
+  readonly withheld?: string | undefined;
   /** Reads it all, once. Never rejects. The lane forwards what it read only through `Allowed.body`. */
   read(maxBytes: number): Promise<BodyRead>;
 }
@@ -22,7 +24,8 @@ export interface Outcome {
   /** Undefined where the bytes never became a request, and so nothing was asked of `decide`. */
   readonly head: RequestHead | undefined;
   readonly decision: Decision;
-  readonly lane: 'fast' | 'node';
+  /** Which way it went through; `verify`: a front asked, and forwards by itself. */
+  readonly lane: 'fast' | 'node' | 'verify';
   /** Status sent to the client; 0 when the client left before one was sent. */
   readonly status: number;
   /** Body bytes in each direction, as far as they got. */
@@ -43,6 +46,10 @@ export interface Outcome {
 export interface Gate {
   readonly limits: Limits;
   readonly timeouts: Timeouts;
+  /** See `Policy.verdictNames`. */
+  readonly verdictNames: ReadonlySet<string>;
+  /** Is this peer, by its address, one whose word on the requests of others is taken? "" on a unix socket. */
+  isTrustedProxy(peer: string): boolean;
   /** Id of a new request: the X-Request-Id of a trusted proxy where it is fit to be one, else a fresh one. */
   requestId(peer: string, headers: readonly string[]): string;
   /** Is this a name that no client may send (trailers included)? Every spelling that folds to one counts. */

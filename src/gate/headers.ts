@@ -170,6 +170,16 @@ function describeName(name: string): NameDescription {
   return description;
 }
 
+/**
+ * Is this lower-case name one that each proxy on the way writes or drops by itself, whatever another one says? Another
+ * spelling of such a name is not.
+ */
+export function isEachProxysOwn(lowerName: string): boolean {
+  const { folded, nameClass } = describeName(lowerName);
+  if (folded !== lowerName) return false;
+  return lowerName === 'host' || lowerName === 'via' || nameClass === 'hop-by-hop' || nameClass === 'forwarded';
+}
+
 function takeForwarded(inbound: Inbound, name: string, lower: string, value: string): void {
   switch (lower) {
     case 'x-forwarded-for':

@@ -17,6 +17,8 @@ const jsonMediaType = /^application\/(?:[a-z0-9!#$&^_.+-]+\+)?json(?:\s*;\s*char
  * over `maxBytes`, 400 for what is no JSON or JSON of more than one reading (a member name twice).
  */
 export async function readJsonBody(head: RequestHead, body: RequestBody, maxBytes: number): Promise<JsonBody> {
+  // Before all else: whether there is a body is as unknown as what it says.
+  if (body.withheld !== undefined) return deny('requestRefused', `a rule reads the body, and ${body.withheld}`);
   if (!announcesBody(head)) return { kind: 'none' };
   const types = headerValues(head, 'content-type');
   if (types.length !== 1 || !jsonMediaType.test(types[0] as string)) {

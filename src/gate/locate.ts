@@ -19,6 +19,20 @@ export function locationName(location: TokenLocation): string {
     : `${location.kind}:${location.name}`;
 }
 
+/** The header in which a location lies; undefined: it is in the target. */
+export function headerOf({ kind, name }: TokenLocation): string | undefined {
+  switch (kind) {
+    case 'header':
+      return name;
+    case 'cookie':
+      return 'Cookie';
+    case 'websocketProtocol':
+      return 'Sec-WebSocket-Protocol';
+    case 'query':
+      return undefined;
+  }
+}
+
 /** What one location holds. */
 export type LocationContent =
   | { readonly kind: 'empty' }

@@ -24,6 +24,8 @@ export interface Policy {
   /** Folded names (see `foldName`) that any tenant can emit: removed from every inbound request. */
   readonly reservedNames: ReadonlySet<string>;
   readonly judgedNames: JudgedNames;
+  /** Lower-case names of the headers that `decide` may write, or take a token out of: what a front copies from /verify. */
+  readonly verdictNames: ReadonlySet<string>;
   /** Is this peer's X-Forwarded-* and Forwarded believed? */
   readonly isTrustedProxy: (peer: string) => boolean;
   /** Error format for refusals before a tenant is recognised. */

@@ -11,8 +11,9 @@ import { createRequestIds } from '../ops/request-id.ts';
 import { createTlsReport } from '../ops/tls-report.ts';
 import { countOutcome, forgetTenants, observe, zeroTraffic } from '../ops/traffic.ts';
 import { createVerdictCache } from '../state/verdict-cache.ts';
-import { createFrontDoor } from '../wire/front-door.ts';
+import { createFrontDoor, type FrontDoor } from '../wire/front-door.ts';
 import type { ListenAddress } from '../wire/listen-address.ts';
+import { createVerifyListener, type VerifyListener } from '../wire/verify/listener.ts';
 import type { KeptState } from './kept-state.ts';
 
 export interface LogChoice {
@@ -31,10 +32,12 @@ export interface ServingOptions {
   readonly logChoice: LogChoice;
 }
 
-/** What answers requests: one listener, and one config at a time. */
+/** What answers requests: the proxy's listener, that of fronts, and one config at a time. */
 export interface Serving {
   /** As bound. */
   readonly address: ListenAddress;
+  /** The same; undefined without `verify`. */
+  readonly verifyAddress: ListenAddress | undefined;
   readonly activeRequests: number;
   measure(): Measured;
   /** Requests from now on are judged by this config; those under way end with the one they began with. */
@@ -43,8 +46,12 @@ export interface Serving {
   drain(waits: { readonly delayMs?: number; readonly drainMs: number }): Promise<void>;
 }
 
-/** Rejects with Node's error where it can't listen; nothing of the config is held then. */
-export async function startServing(first: LoadedConfig, options: ServingOptions): Promise<Serving> {
+export type ServingStart =
+  | { readonly kind: 'serving'; readonly serving: Serving }
+  /** `code`: Node's. Nothing of the config is held then. */
+  | { readonly kind: 'cannotListen'; readonly setting: 'listen' | 'verify'; readonly code: string };
+
+export async function startServing(first: LoadedConfig, options: ServingOptions): Promise<ServingStart> {
   const { state, writer, log, logChoice } = options;
   const { signingKeys } = state.sending;
   const traffic = zeroTraffic();
@@ -54,15 +61,31 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
   let generation = open(first);
 
   const tlsReport = createTlsReport({ log, now: Date.now, validity: () => current.settings.tls?.validity });
-  const { listen, lane, tls } = first.settings;
+  const { listen, lane, tls, verify } = first.settings;
   const { countHandshake: onHandshake } = tlsReport;
   const gate = () => generation.gate;
-  const frontDoor = await createFrontDoor({ listen, gate, lane, tls, onHandshake }).catch((error: unknown) => {
+  const giveUp = (setting: 'listen' | 'verify', error: unknown): ServingStart => {
     tlsReport.close();
     first.release();
-    throw error;
-  });
+    return { kind: 'cannotListen', setting, code: (error as NodeJS.ErrnoException).code ?? 'failed' };
+  };
+  let frontDoor: FrontDoor;
+  let verifyListener: VerifyListener | undefined;
+  try {
+    frontDoor = await createFrontDoor({ listen, gate, lane, tls, onHandshake });
+  } catch (error) {
+    return giveUp('listen', error);
+  }
+  try {
+    if (verify !== undefined) {
+      verifyListener = await createVerifyListener({ listen: verify.address, front: verify.front, gate });
+    }
+  } catch (error) {
+    await frontDoor.close({ drainMs: 0 });
+    return giveUp('verify', error);
+  }
   tlsReport.lookAtCertificates();
+  const activeRequests = () => frontDoor.activeExchanges + (verifyListener?.activeQuestions ?? 0);
 
   /** Makes a config answer requests; nothing of the one before it changes. */
   function open(config: LoadedConfig): Generation {
@@ -90,14 +113,15 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
     });
   }
 
-  return {
+  const serving: Serving = {
     address: frontDoor.address,
+    verifyAddress: verifyListener?.address,
     get activeRequests() {
-      return frontDoor.activeExchanges;
+      return activeRequests();
     },
     measure: () => ({
       traffic,
-      activeRequests: frontDoor.activeExchanges,
+      activeRequests: activeRequests(),
       verdictCache: verdicts.stats(),
       keySources: state.keySources.statuses(),
       revocations: state.revocations.statuses(),
@@ -120,6 +144,10 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
       frontDoor.retainUpstreams(new Set(policy.tenants.values().map(({ upstream }) => upstream.key)));
       forgetTenants(traffic, policy.tenants);
     },
-    drain: (waits) => frontDoor.close(waits).finally(tlsReport.close),
+    async drain(waits) {
+      await Promise.all([frontDoor.close(waits), verifyListener?.close(waits)]);
+      tlsReport.close();
+    },
   };
+  return { kind: 'serving', serving };
 }

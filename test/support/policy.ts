@@ -61,6 +61,7 @@ export function testPolicy(tenants: Readonly<Record<string, TestTenant>>, more: 
     recognise: compileRecognition(matches).recognise,
     reservedNames: new Set(reserved.map(foldName)),
     judgedNames: judgedNames(['Authorization']),
+    verdictNames: new Set(['authorization', ...reserved.map((name) => name.toLowerCase())]),
     isTrustedProxy: () => false,
     errors: compileErrorFormat({ byReason: {} }),
     cors: undefined,

@@ -46,6 +46,8 @@ export function fakeGate({ upstream, decide, limits, timeouts }: FakeGateOptions
     limits: { ...testLimits, ...limits },
     timeouts: { ...testTimeouts, ...timeouts },
     permitEnd: () => undefined,
+    verdictNames: new Set(['x-user']),
+    isTrustedProxy: () => false,
     requestId: () => `test-${++count}`,
     isReservedName: (name) => /^x[-_.]user/i.test(name),
     decide(head, body) {

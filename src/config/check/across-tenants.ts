@@ -1,5 +1,6 @@
 import { foldName } from '../../gate/field-name.ts';
 import { wayHeader } from '../../gate/judge.ts';
+import { headerOf } from '../../gate/locate.ts';
 import type { CompiledRecognition } from '../../gate/recognise.ts';
 import type { ConfigPath } from '../config-path.ts';
 import { complainIn, type Load, spanIn, type TenantSection } from '../model.ts';
@@ -74,6 +75,26 @@ export function emittedNames(
     if (seen.has(headers)) continue;
     seen.add(headers);
     for (const { name } of headers) names.set(foldName(name), tenant.id);
+  }
+  return names;
+}
+
+/** Lower-case names of what tenants send to upstreams, or find tokens in: as a front's config has to list them. */
+export function verdictNames(all: readonly TenantFacts[], signedInto: ReadonlySet<string>): Set<string> {
+  const names = new Set<string>([...alwaysEmitted, ...signedInto].map((name) => name.toLowerCase()));
+  const seen = new Set<object>();
+  for (const { tenant, headers, locations } of all) {
+    const { payloadHeader, basic } = tenant.config;
+    if (payloadHeader !== undefined) names.add(payloadHeader.toLowerCase());
+    if (basic !== undefined) names.add('authorization');
+    if (!seen.has(headers)) for (const { name } of headers) names.add(name.toLowerCase());
+    if (!seen.has(locations)) {
+      for (const location of locations) {
+        const name = headerOf(location);
+        if (name !== undefined) names.add(name.toLowerCase());
+      }
+    }
+    seen.add(headers).add(locations);
   }
   return names;
 }

@@ -8,9 +8,26 @@ import type { ListenAddress } from '../shape/listener.ts';
 export function checkGlobals(globals: Section<GlobalConfig>, load: Load): void {
   const say = (path: ConfigPath, text: FindingText, severity: Severity) =>
     complainIn(load, globals, path, text, severity);
-  const { listen, ops, trustedProxies, timeouts } = globals.config;
+  const { listen, ops, verify, trustedProxies, timeouts } = globals.config;
   if (ops !== 'off' && sameListener(listen.address, ops)) {
     say(['ops'], { message: 'is where listen is', hint: 'give it a port of its own' }, 'error');
+  }
+  if (verify !== undefined) {
+    const { address } = verify;
+    const taken = sameListener(listen.address, address)
+      ? 'listen'
+      : ops !== 'off' && sameListener(ops, address)
+        ? 'ops'
+        : undefined;
+    if (taken !== undefined) {
+      say(['verify', 'address'], { message: `is where ${taken} is`, hint: 'give it a port of its own' }, 'error');
+    }
+    const mayAsk = (range: string) => (range === 'unix') === (address.kind === 'unix');
+    if (!trustedProxies.some(mayAsk)) {
+      const message = 'nobody may ask here: trustedProxies names no peer that could';
+      const hint = address.kind === 'unix' ? 'trustedProxies: [unix]' : 'e.g. trustedProxies: [127.0.0.1]';
+      say(['verify'], { message, hint }, 'error');
+    }
   }
   for (const [index, range] of trustedProxies.entries()) {
     if (!range.endsWith('/0')) continue;

@@ -8,6 +8,7 @@ import { revoked } from './revoked.ts';
 import { tenant, tenantId } from './tenant.ts';
 import { upstream } from './upstream.ts';
 import { count, duration, flag, size, words } from './values.ts';
+import { verify } from './verify.ts';
 
 function isCidr(text: string): boolean {
   const [address, bits, ...rest] = text.split('/');
@@ -35,6 +36,11 @@ export const globalFields = {
     .prefault('0.0.0.0:9901')
     .describe(
       'Where /livez, /readyz and /metrics answer, for kubelet and Prometheus: "host:port", "unix:/path" or `off`. Default: 0.0.0.0:9901.',
+    ),
+  verify: verify
+    .optional()
+    .describe(
+      'Where another proxy asks whether a request of its own may pass (nginx auth_request, Traefik ForwardAuth, Caddy forward_auth, Envoy ext_authz, HAProxy): {address, front}. Only peers in trustedProxies may ask. Default: nowhere.',
     ),
   watch: flag()
     .prefault(false)
