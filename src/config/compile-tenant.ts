@@ -159,6 +159,8 @@ export interface HeldSources {
   readonly leases: { release(): void }[];
   /** Those that readiness waits for. */
   readonly required: AwaitedSource[];
+  /** By tenant. */
+  readonly remoteKeys: Map<string, readonly KeySourceLease[]>;
 }
 
 /** Opens a prepared tenant's key sources and makes it what the gate serves. Each lease taken is put into `into`. */
@@ -181,6 +183,7 @@ export function openTenant(
     if (required) into.required.push({ status: lease.status });
   }
   into.leases.push(...held);
+  if (held.length > 0) into.remoteKeys.set(id, held);
   const keySources: KeySource[] = held.map(({ source }) => source);
   if (keys.keys.length > 0) keySources.unshift(staticKeys(keys.keys));
   const kid = config.kid ?? 'auto';

@@ -2,7 +2,7 @@ import { type JudgedNames, judgedNames } from '../gate/headers.ts';
 import { headerOf } from '../gate/locate.ts';
 import type { Policy, Tenant, Timeouts, Upstream } from '../gate/policy.ts';
 import { type CompiledRecognition, compileRecognition } from '../gate/recognise.ts';
-import type { KeySources } from '../keys/key-sources.ts';
+import type { KeySourceLease, KeySources } from '../keys/key-sources.ts';
 import type { SigningSlot } from '../sign/signing-keys.ts';
 import {
   checkOverlaps,
@@ -47,6 +47,8 @@ export interface CompiledConfig {
   readonly leases: readonly { release(): void }[];
   /** Sources that readiness waits for. */
   readonly requiredSources: readonly AwaitedSource[];
+  /** The remote sources of each tenant that has any. */
+  readonly remoteKeys: ReadonlyMap<string, readonly KeySourceLease[]>;
   /** Every place that signs, to be adopted when the config is swapped in. */
   readonly signingSlots: readonly SigningSlot[];
   /** The same, with what they issue: to try them. */
@@ -109,7 +111,7 @@ export async function compileConfig(
   }
   if (load.report.hasErrors()) return refused();
 
-  const held: HeldSources = { leases: [], required: [] };
+  const held: HeldSources = { leases: [], required: [], remoteKeys: new Map() };
   const tenants = new Map<string, Tenant>();
   const { revocations, replays } = load.deps;
   const revokedForAll = openRevoked(globalRevoked, revocations, held);
@@ -141,6 +143,7 @@ export async function compileConfig(
     tenantHashes: hashes.tenants,
     leases: [...held.leases, ...sending.leases],
     requiredSources: held.required,
+    remoteKeys: held.remoteKeys,
     signingSlots: sending.slots,
     signings: sending.signings,
   };

@@ -1,3 +1,4 @@
+import type { Excerpt } from './excerpt.ts';
 import type { Problem, ProblemPlace } from './problem.ts';
 
 export interface FormatOptions {
@@ -33,14 +34,30 @@ function formatOne(problem: Problem, paint: (style: keyof typeof styles, text: s
   const gutter = String(problem.line ?? '').length;
   const margin = `  ${' '.repeat(gutter)} `;
   if (excerpt !== undefined) {
-    const { text, column, length } = excerpt;
-    const caret = '^'.repeat(Math.max(1, Math.min(length, text.length - column)));
-    lines.push(`  ${paint('faint', `${problem.line} |`)} ${text}`);
-    lines.push(`${margin}${paint('faint', '|')} ${' '.repeat(column)}${paint(severity, caret)}`);
+    lines.push(
+      ...excerptLines(
+        excerpt,
+        problem.line,
+        (text) => paint('faint', text),
+        (text) => paint(severity, text),
+      ),
+    );
   }
   for (const place of related ?? []) lines.push(`${margin}= see ${formatPlace(place)}: ${place.path}`);
   if (hint !== undefined) lines.push(`${margin}= ${paint('hint', hint)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** The source line, and under it a caret; without line breaks. */
+export function excerptLines(
+  { text, column, length }: Excerpt,
+  line: number | undefined,
+  faint: (text: string) => string,
+  strong: (text: string) => string,
+): string[] {
+  const margin = ' '.repeat(String(line ?? '').length + 3);
+  const caret = '^'.repeat(Math.max(1, Math.min(length, text.length - column)));
+  return [`  ${faint(`${line} |`)} ${text}`, `${margin}${faint('|')} ${' '.repeat(column)}${strong(caret)}`];
 }
 
 function formatPlace({ file, line, column }: ProblemPlace): string {

@@ -1,8 +1,10 @@
 import type { Policy } from '../gate/policy.ts';
+import type { KeySourceLease } from '../keys/key-sources.ts';
 import type { SigningSlot } from '../sign/signing-keys.ts';
 import { compileConfig } from './compile.ts';
 import type { PlacedSigning } from './compile-sending.ts';
 import type { AwaitedSource } from './compile-tenant.ts';
+import { type ConfigPlaces, type ConfigTexts, createConfigPlaces, describeTexts } from './config-places.ts';
 import type { ConfigDeps } from './deps.ts';
 import { createExcerpts } from './excerpt.ts';
 import { createReport } from './finding.ts';
@@ -23,6 +25,11 @@ export interface LoadedConfig {
   readonly warnings: readonly Problem[];
   /** Sources that readiness waits for. */
   readonly requiredSources: readonly AwaitedSource[];
+  /** The remote sources of each tenant that has any. */
+  readonly remoteKeys: ReadonlyMap<string, readonly Pick<KeySourceLease, 'status'>[]>;
+  readonly texts: ConfigTexts;
+  /** Only where it was asked for: it holds on to all texts. */
+  readonly places: ConfigPlaces | undefined;
   /** Every place that signs, to be adopted when this config is swapped in. */
   readonly signingSlots: readonly SigningSlot[];
   /** The same, with what they issue: to try them. */
@@ -41,13 +48,17 @@ export interface RefusedConfig {
  * Reads a config with all it includes, checks it as a whole and compiles it: everything, or every problem. Never
  * rejects for what stands in a config. Key sources are acquired, and so begin to fetch, only if all is well.
  */
-export async function loadConfig(path: string, deps: ConfigDeps): Promise<LoadedConfig | RefusedConfig> {
+export async function loadConfig(
+  path: string,
+  deps: ConfigDeps,
+  { keepsPlaces = false }: { readonly keepsPlaces?: boolean } = {},
+): Promise<LoadedConfig | RefusedConfig> {
   const load = { deps, places: createPlaces(), report: createReport() };
   const { files, model } = await readModel(path, load);
   const compiled = model && (await compileConfig(model, path, load, deps.keySources));
   const problems = describeFindings(load.report.findings(), createExcerpts(files, load.places));
   if (model === undefined || compiled === undefined) return { ok: false, problems };
-  const { policy, tls, tenantHashes, leases, requiredSources, signingSlots, signings } = compiled;
+  const { policy, tls, tenantHashes, leases, requiredSources, remoteKeys, signingSlots, signings } = compiled;
   return {
     ok: true,
     policy,
@@ -55,6 +66,9 @@ export async function loadConfig(path: string, deps: ConfigDeps): Promise<Loaded
     tenantHashes,
     warnings: problems,
     requiredSources,
+    remoteKeys,
+    texts: describeTexts(files),
+    places: keepsPlaces ? createConfigPlaces(model, files, load.places) : undefined,
     signingSlots,
     signings,
     release: () => {

@@ -1,4 +1,4 @@
-import { type ClaimPath, findClaim, sameJson, scalarText } from './claims.ts';
+import { type ClaimPath, findClaim, sameJson, scalarText, shown } from './claims.ts';
 import { findByPointer, parseJsonPointer } from './json-pointer.ts';
 import type { Captures } from './path.ts';
 import { findQueryParameter } from './query.ts';
@@ -38,6 +38,8 @@ export interface BindRule {
   readonly headerNames: readonly string[];
   readonly readsBody: boolean;
   readonly test: (claims: JsonObject, request: BindableRequest) => boolean;
+  /** The values of both sides, for those who ask why it does not hold. */
+  readonly describe: (claims: JsonObject, request: BindableRequest) => string;
 }
 
 /** `ambiguous`: there, but not as one value; never equal to anything, and never merely absent. */
@@ -89,6 +91,10 @@ export function compileBind(
     headerNames: rules.flatMap(({ headerNames }) => headerNames),
     readsBody: rules.some(({ readsBody }) => readsBody),
     test: (payload, request) => rules.every((rule) => rule.test(payload, request)),
+    describe: (payload, request) => {
+      const failing = rules.filter((rule) => !rule.test(payload, request));
+      return failing.map((rule) => rule.describe(payload, request)).join('; ');
+    },
   };
 }
 
@@ -98,8 +104,8 @@ export function compileBind(
  * decimal text; a body has types of its own, so there `as` says which. Whatever is missing is a mismatch, unless the
  * request's side is `optional`.
  */
-function compileOne(claims: readonly ClaimPath[], source: BindSource): BindRule | { readonly problem: string } {
-  const spec = typeof source === 'string' ? { from: source } : source;
+function compileOne(claims: readonly ClaimPath[], from: BindSource): BindRule | { readonly problem: string } {
+  const spec = typeof from === 'string' ? { from } : from;
   const dot = spec.from.indexOf('.');
   const kind = dot === -1 ? spec.from : spec.from.slice(0, dot);
   const name = dot === -1 ? '' : spec.from.slice(dot + 1);
@@ -109,8 +115,9 @@ function compileOne(claims: readonly ClaimPath[], source: BindSource): BindRule 
   if ((split === undefined) !== (part === undefined))
     return { problem: 'split and part go together: split: "/", part: 0' };
   const asText = kind !== 'body' || split !== undefined || spec.as === 'text';
+  const source = `${spec.from}${part === undefined ? '' : ` part ${part}`}`;
   return {
-    text: `${claims.map((path) => path.join('.')).join(' or ')}: ${spec.from}${part === undefined ? '' : ` part ${part}`}`,
+    text: `${claims.map((path) => path.join('.')).join(' or ')}: ${source}`,
     pathVariables: kind === 'path' ? [name] : [],
     headerNames: kind === 'header' ? [name] : [],
     readsBody: kind === 'body',
@@ -120,6 +127,12 @@ function compileOne(claims: readonly ClaimPath[], source: BindSource): BindRule 
       const value = split === undefined ? whole : partOf(whole, split, part as number);
       if (value === undefined || value === '' || value === null || isAmbiguous(value)) return false;
       return claims.some((path) => equals(findClaim(payload, path), value, asText));
+    },
+    describe: (payload, request) => {
+      const whole = read(request);
+      const value = split === undefined ? whole : partOf(whole, split, part as number);
+      const sides = claims.map((path) => `${path.join('.')} is ${shown(findClaim(payload, path))}`);
+      return `${sides.join(', ')}; ${source} is ${isAmbiguous(whole) ? 'there more than once' : shown(isAmbiguous(value) ? undefined : value)}`;
     },
   };
 }

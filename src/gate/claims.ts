@@ -36,6 +36,7 @@ export type ClaimCondition =
     };
 
 export interface ClaimCheck {
+  readonly path: ClaimPath;
   /** Path and condition in the config's words: for the log. */
   readonly text: string;
   readonly test: (claims: JsonObject) => boolean;
@@ -51,6 +52,7 @@ export function compileClaimCheck(
   const test = compileCondition(condition);
   if (typeof test !== 'function') return test;
   return {
+    path,
     text: `${path.join('.')}: ${JSON.stringify(condition)}`,
     test: (claims) => test(findClaim(claims, path)),
   };
@@ -217,8 +219,8 @@ export function mediaType(typ: Json | undefined): string {
   return lower.startsWith('application/') ? lower.slice('application/'.length) : lower;
 }
 
-/** A claim's value for the log: bounded, and never more than this one claim. */
-function shown(value: Json | undefined): string {
+/** A value for the log: bounded, and never more than this one. */
+export function shown(value: Json | undefined): string {
   if (value === undefined) return 'absent';
   const text = JSON.stringify(value);
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;

@@ -146,7 +146,7 @@ function judgeVerified(this_: Case, token: VerifiedToken, located: Found): Outco
   if (failedCheck !== undefined) return deny('claimRefused', `the config wants ${failedCheck.text}`);
   const failedBind = this_.binds.find((bind) => {
     if (bind.readsBody) return false;
-    rehearsal?.at('bind', { bind });
+    rehearsal?.at('bind', { bind, request });
     return !bind.test(claims, request);
   });
   if (failedBind !== undefined) return deny('bindMismatch', `the config binds ${failedBind.text}`);
@@ -192,7 +192,7 @@ async function bindBody(
   const withBody = read.kind === 'json' ? { ...request, body: read.value } : request;
   const failed = binds.find((bind) => {
     if (!bind.readsBody) return false;
-    rehearsal?.at('bind', { bind });
+    rehearsal?.at('bind', { bind, request: withBody });
     return !bind.test(claims, withBody);
   });
   if (failed !== undefined) return deny('bindMismatch', `the config binds ${failed.text}`);

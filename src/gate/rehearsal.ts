@@ -1,4 +1,4 @@
-import type { BindRule } from './bind.ts';
+import type { BindableRequest, BindRule } from './bind.ts';
 import type { Case } from './case.ts';
 import type { ClaimCheck } from './claims.ts';
 import type { LocatedToken } from './locate.ts';
@@ -52,6 +52,8 @@ export interface Seen {
   readonly token?: UnverifiedToken;
   readonly check?: ClaimCheck;
   readonly bind?: BindRule;
+  /** What `bind` is held against. */
+  readonly request?: BindableRequest;
 }
 
 /**

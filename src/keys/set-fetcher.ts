@@ -99,7 +99,10 @@ export function createSetFetcher(
   };
 }
 
-async function parseKeySet(text: string): Promise<(ImportedKeySet & { readonly kind: 'imported' }) | FetchFailure> {
+/** Reads the text of a public key set (RFC 7517 section 5). */
+export async function parseKeySet(
+  text: string,
+): Promise<(ImportedKeySet & { readonly kind: 'imported' }) | FetchFailure> {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -90,7 +90,7 @@ describe('a token that cannot be told apart is refused', () => {
 
 test('a request that is refused for something else has not used its token', async () => {
   let isOpen = false;
-  const claims = [{ text: 'open', test: () => isOpen }];
+  const claims = [{ path: ['open'], text: 'open', test: () => isOpen }];
   const ask = gateWith(createReplayMemory(100), { claims });
   expect(reasonOf(await ask(mint({ jti: 'a' })))).toBe('claimRefused');
   isOpen = true;
