@@ -6,6 +6,7 @@ const order = [
   ['main'],
   ['cli'],
   ['server'],
+  ['explain'],
   ['wire', 'config', 'ops'],
   ['gate'],
   ['sign'],

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { LogFormat, LogLevel } from '../ops/log.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
+import { addExplainVerb } from './explain/verb.ts';
 import type { HeldSignals } from './signals.ts';
 import { addTokenVerbs } from './token.ts';
 import type { ValidateOptions } from './validate.ts';
@@ -112,6 +113,9 @@ export async function cli(args: readonly string[], signals: HeldSignals | undefi
       code = printLicenses();
     });
 
+  addExplainVerb(program, (exitCode) => {
+    code = exitCode;
+  });
   addTokenVerbs(program, (exitCode) => {
     code = exitCode;
   });

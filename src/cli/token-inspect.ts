@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
+import { describeTimes } from '../explain/times.ts';
 import { parseToken } from '../gate/token.ts';
 import { exitCodes } from './exit-codes.ts';
 import { readStdin, type TokenIo } from './token-io.ts';
 import { type ExactObject, isObject, parseExactJson, printableJson } from './token-json.ts';
-import { describeTimes } from './token-times.ts';
 
 /** No limit of the gate's: what it refuses for its length can still be looked at. */
 const anyBytes = Number.MAX_SAFE_INTEGER;

@@ -1,5 +1,3 @@
-import type { ExactObject } from './token-json.ts';
-
 /** Claims that hold a time (RFC 7519 section 4.1, OpenID Connect Core section 2). */
 const timeClaims = ['iat', 'nbf', 'exp', 'auth_time'] as const;
 
@@ -14,7 +12,7 @@ const units = [
 const milliseconds = 1e11;
 
 /** The payload's times for people: "2026-11-22T06:33:00Z, in 4 m 12 s". */
-export function describeTimes(payload: ExactObject, nowMs: number): Record<string, string> {
+export function describeTimes(payload: Readonly<Record<string, unknown>>, nowMs: number): Record<string, string> {
   return Object.fromEntries(
     timeClaims.flatMap((name) => (Object.hasOwn(payload, name) ? [[name, describeTime(payload[name], nowMs)]] : [])),
   );
@@ -23,21 +21,34 @@ export function describeTimes(payload: ExactObject, nowMs: number): Record<strin
 function describeTime(value: unknown, nowMs: number): string {
   if (typeof value !== 'number') return 'not a time: it must be a number of seconds since 1970';
   const date = new Date(value * 1000);
-  if (Number.isNaN(date.getTime()) || Math.abs(value) >= milliseconds) {
+  if (Number.isNaN(date.getTime()) || looksLikeMilliseconds(value)) {
     return 'not a time: it must be in seconds since 1970, and looks like milliseconds';
   }
-  return `${date.toISOString().replace('.000Z', 'Z')}, ${describeDistance(Math.round(value - nowMs / 1000))}`;
+  return `${isoSeconds(date)}, ${describeDistance(Math.round(value - nowMs / 1000))}`;
 }
 
-function describeDistance(seconds: number): string {
+export function looksLikeMilliseconds(value: number): boolean {
+  return Math.abs(value) >= milliseconds;
+}
+
+export function isoSeconds(date: Date): string {
+  return date.toISOString().replace('.000Z', 'Z');
+}
+
+/** "in 4 m 12 s", "3 d 2 h ago" or "now", of whole seconds from now on. */
+export function describeDistance(seconds: number): string {
   if (seconds === 0) return 'now';
-  let rest = Math.abs(seconds);
+  return seconds > 0 ? `in ${describeSpan(seconds)}` : `${describeSpan(-seconds)} ago`;
+}
+
+/** "4 m 12 s": the two largest units. */
+export function describeSpan(seconds: number): string {
+  let rest = Math.round(seconds);
   const parts: string[] = [];
   for (const [unit, length] of units) {
     const count = Math.floor(rest / length);
     rest -= count * length;
     if (count > 0) parts.push(`${count} ${unit}`);
   }
-  const distance = parts.slice(0, 2).join(' ');
-  return seconds > 0 ? `in ${distance}` : `${distance} ago`;
+  return parts.length === 0 ? '0 s' : parts.slice(0, 2).join(' ');
 }

@@ -1,0 +1,103 @@
+import type { ConfigPath } from '../config/config-path.ts';
+import type { Refused } from '../gate/decision.ts';
+import type { Reason } from '../gate/reasons.ts';
+import type { Step } from '../gate/rehearsal.ts';
+import { redactTokens } from '../ops/printable.ts';
+import { configBehind } from './config-behind.ts';
+import { describePassed } from './describe-step.ts';
+import { type Facts, gatherFacts, joinedSteps, type KeysAtHand } from './facts.ts';
+import { findHint } from './hint.ts';
+import type { Rehearsed } from './rehearse.ts';
+
+export interface LadderStep {
+  /** `upstream`: what came of it after the decision; `outcome`: the request itself came out otherwise. */
+  readonly step: Step | 'upstream' | 'outcome';
+  readonly outcome: 'passed' | 'failed' | 'skipped';
+  readonly detail: string;
+  /** Of these places the first that the config has; empty where no config has a say. */
+  readonly config: readonly ConfigPath[];
+}
+
+/** What became of a request, step by step. Holds no token, and of its claims only what a step has to name. */
+export interface Ladder {
+  /** `reported`: it would have been refused, and goes on by `mode: report`. */
+  readonly verdict: 'allowed' | 'refused' | 'reported' | 'answered';
+  readonly reason: Reason | undefined;
+  readonly status: number | undefined;
+  readonly tenant: string | undefined;
+  readonly steps: readonly LadderStep[];
+  /** What to do about the step that failed. */
+  readonly hint: string | undefined;
+}
+
+/**
+ * Makes the ladder of a rehearsed decision. `real` is what became of the request itself, where there was one: where a
+ * rehearsal can't know (a use, a rate, a call, the upstream), that counts.
+ */
+export function makeLadder(
+  rehearsed: Rehearsed,
+  keys: KeysAtHand,
+  real?: Pick<Refused, 'reason' | 'detail' | 'status'>,
+): Ladder {
+  const facts = gatherFacts(rehearsed, keys);
+  const { decision } = rehearsed;
+  const would = denialOf(facts);
+  const steps = describeSteps(facts, would?.detail);
+  const base = { tenant: decision.facts.tenant, hint: would && findHint(facts) };
+  if (real !== undefined && (would?.reason !== real.reason || would.detail !== real.detail)) {
+    const { reason, status } = real;
+    return { ...base, verdict: 'refused', reason, status, hint: undefined, steps: withReal(steps, real) };
+  }
+  const verdict = decision.kind === 'allowed' && would !== undefined ? 'reported' : decision.kind;
+  const status = decision.kind === 'allowed' ? undefined : decision.status;
+  return { ...base, verdict, reason: would?.reason, status, steps };
+}
+
+function denialOf({ decision }: Rehearsed): { readonly reason: Reason; readonly detail: string } | undefined {
+  if (decision.kind === 'refused') return decision;
+  const { wouldRefuse, wouldRefuseDetail = '' } = decision.facts;
+  return wouldRefuse === undefined ? undefined : { reason: wouldRefuse, detail: wouldRefuseDetail };
+}
+
+/** The last step that was said is the one that refused, where anything did. */
+function describeSteps(facts: Facts, refusedFor: string | undefined): LadderStep[] {
+  const said = joinedSteps(facts.said);
+  const steps = said.flatMap(({ step, seen }, index): LadderStep[] => {
+    const failed = refusedFor !== undefined && index === said.length - 1;
+    const config = configBehind(step, facts, seen, failed);
+    if (failed) return [{ step, outcome: 'failed', detail: redactTokens(refusedFor), config }];
+    const text = describePassed(step, facts, seen);
+    if (text === undefined) return [];
+    return [{ step, outcome: text.skipped ? 'skipped' : 'passed', detail: redactTokens(text.detail), config }];
+  });
+  const isPublic = facts.case?.access === 'public' && refusedFor === undefined;
+  return isPublic ? [...steps, notLookedAt(facts)] : steps;
+}
+
+function notLookedAt(facts: Facts): LadderStep {
+  const detail = 'not looked at: access is public here, and no token travels on';
+  return { step: 'token', outcome: 'skipped', detail, config: configBehind('route', facts, {}, false) };
+}
+
+/** Reasons that only a step in earnest can have. */
+const inEarnest: Readonly<Partial<Record<LadderStep['step'], readonly Reason[]>>> = {
+  body: ['bindMismatch', 'requestRefused'],
+  replay: ['tokenReplayed', 'stateUnavailable', 'claimRefused'],
+  rate: ['requestRefused'],
+  provision: ['provisionFailed'],
+  sign: ['upstreamUnreachable'],
+};
+
+function withReal(steps: readonly LadderStep[], { reason, detail }: Pick<Refused, 'reason' | 'detail'>): LadderStep[] {
+  const shown = redactTokens(detail);
+  const index = steps.findIndex(({ step, outcome }) => outcome === 'skipped' && inEarnest[step]?.includes(reason));
+  if (index !== -1) {
+    return [...steps.slice(0, index), { ...(steps[index] as LadderStep), outcome: 'failed', detail: shown }];
+  }
+  const passed = steps.every(({ outcome }) => outcome !== 'failed');
+  if (passed && (reason === 'upstreamUnreachable' || reason === 'upstreamTimeout')) {
+    return [...steps, { step: 'upstream', outcome: 'failed', detail: shown, config: [['upstream']] }];
+  }
+  const otherwise = `${reason}: ${shown} (judged again a moment later, it came out as above)`;
+  return [...steps, { step: 'outcome', outcome: 'failed', detail: otherwise, config: [] }];
+}
