@@ -1,5 +1,5 @@
-import type { CompiledTls } from './compile-listen.ts';
 import type { FrontName } from '../gate/fronts.ts';
+import type { CompiledTls } from './compile-listen.ts';
 import type { GlobalConfig } from './shape/config.ts';
 import type { ListenAddress } from './shape/listener.ts';
 
