@@ -136,12 +136,13 @@ function compileAlternative(
     const claimPath = accept(parseClaimPath(name), tenant, [...at, 'claim', name], load, 'key');
     return claimPath === undefined ? [] : [{ path: claimPath as ClaimPath, value }];
   });
-  const { header, query, basicUser, kid, issuer, tokenHeader } = match;
+  const { header, query, client, basicUser, kid, issuer, tokenHeader } = match;
   return {
     host: match.host?.toLowerCase().replace(/\.$/, ''),
     path,
     header,
     query,
+    client,
     basicUser,
     kid,
     issuer,

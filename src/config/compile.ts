@@ -170,7 +170,11 @@ async function checkTogether(
     load.report.add(findingInFile(main, { message: 'there are no tenants, so every request would be refused', hint }));
   }
   if (globalsFit) checkVerify(globals, prepared, load);
-  const context = createCheckContext(load, !globalsFit || globals.config.upstream !== undefined);
+  const context = createCheckContext(
+    load,
+    !globalsFit || globals.config.upstream !== undefined,
+    !globalsFit || globals.config.listen.tls?.clientCa !== undefined,
+  );
   for (const facts of prepared) {
     await pause();
     for (const check of tenantChecks) check(facts, context);

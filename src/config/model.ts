@@ -183,7 +183,7 @@ function fillSection(
 
 function unfilledHint(name: string): string | undefined {
   if (name === 'tenant') return 'only values of tenants and templates know it';
-  if (/^(?:claims|path|request)[.[]/.test(name)) return 'only headers, and what is signed or sent, know it';
+  if (/^(?:claims|path|client|request)[.[]/.test(name)) return 'only headers, and what is signed or sent, know it';
   if (/^(?:message|code|reason)$/.test(name)) return 'only errors.body knows it';
   return didYouMean(name, ['tenant']) ?? 'environment variables are in capitals; $$ is a dollar';
 }

@@ -1,3 +1,4 @@
+import { clientFields, clientValue, isClientField } from '../template/client-field.ts';
 import { type ClaimPath, findClaim, sameJson, scalarText, shown } from './claims.ts';
 import { findByPointer, parseJsonPointer } from './json-pointer.ts';
 import type { Captures } from './path.ts';
@@ -7,7 +8,7 @@ import type { Json, JsonObject } from './token.ts';
 
 /** What of a request a claim can be bound to. */
 export interface BindableRequest {
-  readonly head: Pick<RequestHead, 'headers' | 'method'>;
+  readonly head: Pick<RequestHead, 'headers' | 'method' | 'clientCertificate'>;
   readonly query: string | undefined;
   readonly captures: Captures;
   /** Lower case, without port; undefined where the request names none. */
@@ -37,6 +38,8 @@ export interface BindRule {
   readonly pathVariables: readonly string[];
   readonly headerNames: readonly string[];
   readonly readsBody: boolean;
+  /** It reads of the client's certificate. */
+  readonly readsClient: boolean;
   readonly test: (claims: JsonObject, request: BindableRequest) => boolean;
   /** The values of both sides, for those who ask why it does not hold. */
   readonly describe: (claims: JsonObject, request: BindableRequest) => string;
@@ -59,6 +62,10 @@ const namedSources: Readonly<Record<string, (name: string) => Read | { readonly 
     const values = headerValues(request.head, name.toLowerCase());
     // Two lines of one name: the upstream might read the other one.
     return values.length > 1 ? ambiguous : values[0];
+  },
+  client: (name) => {
+    if (!isClientField(name)) return { problem: `client.${name}: a certificate has ${clientFields.join(', ')}` };
+    return ({ head }) => clientValue(head.clientCertificate, name) as Json | undefined;
   },
   body: (name) => {
     const pointer = parseJsonPointer(name);
@@ -90,6 +97,7 @@ export function compileBind(
     pathVariables: rules.flatMap(({ pathVariables }) => pathVariables),
     headerNames: rules.flatMap(({ headerNames }) => headerNames),
     readsBody: rules.some(({ readsBody }) => readsBody),
+    readsClient: rules.some(({ readsClient }) => readsClient),
     test: (payload, request) => rules.every((rule) => rule.test(payload, request)),
     describe: (payload, request) => {
       const failing = rules.filter((rule) => !rule.test(payload, request));
@@ -100,7 +108,7 @@ export function compileBind(
 
 /**
  * Any of the claims (or, where a claim is a list, any member of it) must equal the
- * request's value to the letter. Path, query, header, host and method are text, so a claim's number is compared as its
+ * request's value to the letter. Path, query, header, client, host and method are text, so a claim's number is compared as its
  * decimal text; a body has types of its own, so there `as` says which. Whatever is missing is a mismatch, unless the
  * request's side is `optional`.
  */
@@ -121,12 +129,15 @@ function compileOne(claims: readonly ClaimPath[], from: BindSource): BindRule | 
     pathVariables: kind === 'path' ? [name] : [],
     headerNames: kind === 'header' ? [name] : [],
     readsBody: kind === 'body',
+    readsClient: kind === 'client',
     test: (payload, request) => {
       const whole = read(request);
       if (whole === undefined) return optional;
       const value = split === undefined ? whole : partOf(whole, split, part as number);
       if (value === undefined || value === '' || value === null || isAmbiguous(value)) return false;
-      return claims.some((path) => equals(findClaim(payload, path), value, asText));
+      // All of a certificate's names are verified: any of them will do. A list in a body is no value.
+      const values = kind === 'client' && Array.isArray(value) ? (value as readonly Json[]) : [value];
+      return claims.some((path) => values.some((one) => equals(findClaim(payload, path), one, asText)));
     },
     describe: (payload, request) => {
       const whole = read(request);
@@ -140,7 +151,9 @@ function compileOne(claims: readonly ClaimPath[], from: BindSource): BindRule | 
 function compileSource(text: string, kind: string, name: string): Read | { readonly problem: string } {
   const read = name === '' ? own(wholeSources, kind) : own(namedSources, kind)?.(name);
   return (
-    read ?? { problem: `"${text}": bind to path.NAME, query.NAME, header.NAME, host, method or body./json/pointer` }
+    read ?? {
+      problem: `"${text}": bind to path.NAME, query.NAME, header.NAME, client.NAME, host, method or body./json/pointer`,
+    }
   );
 }
 

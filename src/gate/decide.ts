@@ -88,7 +88,13 @@ function send(
   const { tenant, head, request, circumstances } = found;
   if (tenant.sending === sendAsIs) return allow(found, facts, cargo);
   const { captures } = request;
-  const values = { claims: identified?.claims ?? {}, captures, requestId: head.id, tenant: tenant.id };
+  const values = {
+    claims: identified?.claims ?? {},
+    captures,
+    requestId: head.id,
+    client: head.clientCertificate,
+    tenant: tenant.id,
+  };
   const depart = (ready: Ready | Denial): Decision =>
     ready.kind === 'denial'
       ? refuseFor(tenant, tenant.cors, head, facts, ready)

@@ -30,9 +30,16 @@ const classByFoldedName: ReadonlyMap<string, NameClass> = new Map<string, NameCl
     'transfer-encoding',
     'upgrade',
   ].map((name) => [name, 'hop-by-hop'] as const),
-  ...['forwarded', 'x-real-ip', 'x-client-ip', 'x-cluster-client-ip', 'true-client-ip', 'x-request-id'].map(
-    (name) => [name, 'forwarded'] as const,
-  ),
+  ...[
+    'forwarded',
+    'x-real-ip',
+    'x-client-ip',
+    'x-cluster-client-ip',
+    'true-client-ip',
+    'x-request-id',
+    'client-cert',
+    'client-cert-chain',
+  ].map((name) => [name, 'forwarded'] as const),
   ...[
     'x-http-method',
     'x-http-method-override',
@@ -155,6 +162,9 @@ interface NameDescription {
   readonly nameClass: NameClass;
 }
 
+/** What a proxy in front says of how the client came, and by which certificate (RFC 9440 and its forerunners). */
+const forwardedPrefix = /^(?:x-forwarded-|(?:x-)?ssl-client-)/;
+
 /** Header names repeat from request to request: folding each once a spelling is the better part of this file's cost. */
 const describedNames = new Map<string, NameDescription>();
 const mostDescribedNames = 2000;
@@ -163,7 +173,7 @@ function describeName(name: string): NameDescription {
   const known = describedNames.get(name);
   if (known !== undefined) return known;
   const folded = foldName(name);
-  const nameClass = folded.startsWith('x-forwarded-') ? 'forwarded' : (classByFoldedName.get(folded) ?? 'end-to-end');
+  const nameClass = forwardedPrefix.test(folded) ? 'forwarded' : (classByFoldedName.get(folded) ?? 'end-to-end');
   const description: NameDescription = { lower: name.toLowerCase(), folded, nameClass };
   // Made-up names are a client's to send: once the table is full they are worked out each time.
   if (describedNames.size < mostDescribedNames && name.length < 64) describedNames.set(name, description);

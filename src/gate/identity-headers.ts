@@ -72,7 +72,7 @@ export function emitIdentityHeaders(headers: readonly IdentityHeader[], values: 
 }
 
 function cannotCarry(header: IdentityHeader, why: string): EmittedHeaders {
-  return { kind: 'refused', detail: `the claim for ${header.name} cannot be sent as "${header.encode}": ${why}` };
+  return { kind: 'refused', detail: `the value for ${header.name} cannot be sent as "${header.encode}": ${why}` };
 }
 
 /** One value a header line, or why there is none. */

@@ -205,7 +205,7 @@ function identityHeaders(
   way: 'token' | 'basic',
   token?: VerifiedToken,
 ): readonly string[] | Denial {
-  const values = { claims, captures: request.captures, requestId: head.id };
+  const values = { claims, captures: request.captures, requestId: head.id, client: head.clientCertificate };
   const emitted = emitIdentityHeaders(tenant.identityHeaders, values);
   if (emitted.kind === 'refused') return deny('claimRefused', emitted.detail);
   const headers = [...emitted.headers];

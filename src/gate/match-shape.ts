@@ -1,3 +1,4 @@
+import { type ClientField, clientValue, oneClientValue } from '../template/client-field.ts';
 import { readBasic } from './basic.ts';
 import { type ClaimPath, findClaim, scalarText } from './claims.ts';
 import type { PathPattern } from './path.ts';
@@ -87,12 +88,13 @@ interface Condition {
 }
 
 function conditionsOf(alternative: MatchAlternative): readonly Condition[] {
-  const { host, path, header, query, basicUser, kid, issuer, tokenHeader, claim } = alternative;
+  const { host, path, header, query, client, basicUser, kid, issuer, tokenHeader, claim } = alternative;
   const conditions: Condition[] = [];
   if (host !== undefined) conditions.push(hostCondition(host));
   if (path !== undefined) conditions.push(pathCondition(path));
   for (const [name, value] of sorted(header)) conditions.push(wanted(headerDimension(name), value));
   for (const [name, value] of sorted(query)) conditions.push(wanted(queryDimension(name), value));
+  for (const [name, value] of sorted(client)) conditions.push(wanted(clientDimension(name as ClientField), value));
   if (basicUser !== undefined) conditions.push({ dimension: basicUserDimension, value: basicUser });
   if (kid !== undefined) conditions.push({ dimension: kidDimension, value: kid });
   if (issuer !== undefined) conditions.push({ dimension: issuerDimension, value: issuer });
@@ -114,8 +116,11 @@ interface NamedDimension extends Dimension {
   readonly isAbsent: (request: RecognisableRequest, token: UnverifiedToken | undefined) => boolean;
 }
 
-function sorted(record: Readonly<Record<string, string | null>> | undefined): [string, string | null][] {
-  return Object.entries(record ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+function sorted(record: { readonly [name: string]: string | null | undefined } | undefined): [string, string | null][] {
+  const entries = Object.entries(record ?? {}).flatMap(([name, value]): [string, string | null][] =>
+    value === undefined ? [] : [[name, value]],
+  );
+  return entries.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function hostCondition(host: string): Condition {
@@ -190,6 +195,16 @@ function queryDimension(name: string): NamedDimension {
       return found.kind === 'value' ? found.value : undefined;
     },
     isAbsent: ({ query }) => findQueryParameter(query, name).kind === 'absent',
+  };
+}
+
+function clientDimension(field: ClientField): NamedDimension {
+  return {
+    subject: `client:${field}`,
+    form: `client:${field}`,
+    needsToken: false,
+    read: ({ head }) => oneClientValue(head.clientCertificate, field),
+    isAbsent: ({ head }) => clientValue(head.clientCertificate, field) === undefined,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { ClientField } from '../template/client-field.ts';
 import { type ClaimPath, findClaim, scalarText } from './claims.ts';
 import type { TokenLocation } from './locate.ts';
 import { locationName, readLocation } from './locate.ts';
@@ -17,6 +18,8 @@ export interface MatchAlternative {
   readonly path?: PathPattern | undefined;
   readonly header?: Readonly<Record<string, Wanted>> | undefined;
   readonly query?: Readonly<Record<string, Wanted>> | undefined;
+  /** Fields of the client's certificate, which TLS has verified. */
+  readonly client?: { readonly [field in ClientField]?: Wanted | undefined } | undefined;
   /** User of HTTP Basic credentials, which then must be the tenant's own. */
   readonly basicUser?: string | undefined;
   readonly kid?: string | undefined;
@@ -35,7 +38,7 @@ export interface TenantMatch {
 
 /** What tenants are recognised by. `segments` are decoded (see path.ts). */
 export interface RecognisableRequest {
-  readonly head: Pick<RequestHead, 'headers'>;
+  readonly head: Pick<RequestHead, 'headers' | 'clientCertificate'>;
   readonly segments: readonly string[];
   readonly query: string | undefined;
   readonly host: string | undefined;

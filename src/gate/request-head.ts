@@ -1,3 +1,5 @@
+import type { ClientCertificate } from './client-certificate.ts';
+
 /**
  * The head of one inbound request, as every lane builds it for the gate. Nothing in it is verified; `headers` is
  * what arrived, in order and spelling, so that the gate sees duplicates and odd names that a header map would hide.
@@ -16,6 +18,8 @@ export interface RequestHead {
   readonly scheme: 'http' | 'https';
   /** The socket peer's IP address, without brackets or zone; "" on a unix socket. */
   readonly peer: string;
+  /** The client's certificate, verified by TLS on this connection; undefined where none was. */
+  readonly clientCertificate?: ClientCertificate | undefined;
 }
 
 /** Values of every header with this name (letter case ignored), in order of arrival. `lowerName` is lower case. */

@@ -1,12 +1,16 @@
+import type { ClientCertificate } from '../gate/client-certificate.ts';
 import type { Captures } from '../gate/path.ts';
 import type { Json, JsonObject } from '../gate/token.ts';
 import { type ClaimPath, findClaim, parseClaimPath } from './claim-path.ts';
+import { clientFields, clientValue, isClientField } from './client-field.ts';
 
 /** What `${…}` in headers and payloads can name. */
 export interface TemplateValues {
   readonly claims: JsonObject;
   readonly captures: Captures;
   readonly requestId: string;
+  /** Verified by TLS; undefined where the client showed none. */
+  readonly client?: ClientCertificate | undefined;
   /** The recognised tenant's id: only for templates compiled with `tenant: 'late'`. */
   readonly tenant?: string | undefined;
 }
@@ -22,11 +26,13 @@ export interface Template {
   readonly parts: readonly TemplatePart[];
   /** `path.NAME` variables it reads. */
   readonly pathVariables: readonly string[];
+  /** It reads of the client's certificate. */
+  readonly readsClient: boolean;
 }
 
 /**
- * Compiles `${claims.a.b}`, `${path.name}` and `${request.id}`; `$$` is a dollar. Environment variables are filled
- * before, at load, and so is `${tenant}`, but where `late`: in what several tenants share.
+ * Compiles `${claims.a.b}`, `${path.name}`, `${client.subject}` and `${request.id}`; `$$` is a dollar. Environment
+ * variables are filled before, at load, and so is `${tenant}`, but where `late`: in what several tenants share.
  */
 export function compileTemplate(
   text: string,
@@ -56,7 +62,8 @@ export function compileTemplate(
     parts.push({ kind: 'value', name, read });
     rest = rest.slice(end + 1);
   }
-  return { parts, pathVariables };
+  const readsClient = parts.some((part) => part.kind === 'value' && part.name.startsWith('client.'));
+  return { parts, pathVariables, readsClient };
 }
 
 const readTenant: ReadValue = ({ tenant }) => tenant;
@@ -67,6 +74,11 @@ function compilePlaceholder(name: string): ReadValue | { readonly problem: strin
     const variable = name.slice('path.'.length);
     return ({ captures }) => captures.get(variable);
   }
+  if (name.startsWith('client.')) {
+    const field = name.slice('client.'.length);
+    if (!isClientField(field)) return { problem: `\${${name}}: a certificate has ${clientFields.join(', ')}` };
+    return ({ client }) => clientValue(client, field);
+  }
   if (name.startsWith('claims.') || name.startsWith('claims[')) {
     const path: ClaimPath | { readonly problem: string } = parseClaimPath(
       name.startsWith('claims.') ? name.slice('claims.'.length) : name.slice('claims'.length),
@@ -74,7 +86,9 @@ function compilePlaceholder(name: string): ReadValue | { readonly problem: strin
     if ('problem' in path) return path;
     return ({ claims }) => findClaim(claims, path);
   }
-  return { problem: `\${${name}} is not known here: use \${claims.…}, \${path.…}, \${request.id} or \${tenant}` };
+  return {
+    problem: `\${${name}} is not known here: use \${claims.…}, \${path.…}, \${client.…}, \${request.id} or \${tenant}`,
+  };
 }
 
 /** The template's parts as values; undefined where one of them is missing (or null). */

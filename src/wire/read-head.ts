@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Gate } from '../gate/gate.ts';
 import type { RequestHead } from '../gate/request-head.ts';
 import type { RawHead } from './framing.ts';
+import { clientCertificate } from './tls/client-certificate.ts';
 
 /** What Node's parser read, as it came: neither merged nor lower-cased. */
 export function rawHead(request: IncomingMessage): RawHead {
@@ -26,6 +27,7 @@ export function readHead(request: IncomingMessage, gate: Gate): RequestHead {
     headers: request.rawHeaders,
     scheme: (socket as TLSSocket).encrypted === true ? 'https' : 'http',
     peer,
+    clientCertificate: clientCertificate(socket),
   };
 }
 

@@ -181,3 +181,43 @@ describe('what is warned of', () => {
     ]);
   });
 });
+
+describe("what a tenant reads of its clients' certificates", () => {
+  const tenant = [
+    'match: {client: {commonName: device-1, uri: null}}',
+    'headers: {X-Client: "${client.subject}"}',
+    'bind: {cnf.x5t#S256: client.thumbprint}',
+    'routes: [{path: /a, bind: {sub: {from: client.dns, optional: true}}}]',
+  ];
+  const withTenant = (tls: string) =>
+    `${config(tls).replace(/tenants: .*/, '')}tenants:\n  a:\n    secret: {env: STRONG}\n${tenant.map((line) => `    ${line}\n`).join('')}`;
+
+  test('is compiled where clients are asked for them', async () => {
+    const text = withTenant('cert: cert.pem, key: key.pem, clientCa: ca.pem');
+    const { policy } = await loadSound({ 'config.yaml': text, ...pems }, env);
+    expect(policy.reservedNames.has('x-client')).toBe(true);
+    expect(policy.tenants.get('a')?.binds[0]?.text).toBe('cnf.x5t#S256: client.thumbprint');
+  });
+
+  test('is refused where nobody is', async () => {
+    const said = await problemsOf({ 'config.yaml': withTenant('cert: cert.pem, key: key.pem'), ...pems }, env);
+    const message = "reads the client's certificate, and clients are not asked for one";
+    expect(said).toEqual([
+      `7:21 tenants.a.match.client: ${message}`,
+      `8:25 tenants.a.headers.X-Client: ${message}`,
+      `9:26 tenants.a.bind["cnf.x5t#S256"]: ${message}`,
+      `10:37 tenants.a.routes[0].bind.sub: ${message}`,
+    ]);
+  });
+
+  test.for([
+    ['headers: {X-A: "${client.name}"}', '${client.name}: a certificate has subject, commonName, issuer'],
+    ['bind: {sub: client.cn}', 'client.cn: a certificate has subject, commonName, issuer'],
+    ['match: {client: {commonname: x}}', 'unknown key'],
+    ['match: {client: {}}', 'must name at least one'],
+  ] as const)('%s is a problem', async ([line, problem]) => {
+    const text = `${config('cert: cert.pem, key: key.pem, clientCa: ca.pem').replace(/tenants: .*/, '')}tenants: {a: {secret: {env: STRONG}, ${line}}}\n`;
+    const said = await problemsOf({ 'config.yaml': text, ...pems }, env);
+    expect(said).toEqual([expect.stringContaining(problem)]);
+  });
+});

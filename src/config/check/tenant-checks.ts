@@ -1,3 +1,4 @@
+import { clientCertificatesThere } from './client-certificates.ts';
 import { audienceNamed, issuerNamed, keysPresent, upstreamPresent } from './keys-present.ts';
 import { conditionsMeant, headerNamesDiffer, locationsSound } from './names.ts';
 import { pathVariablesExist, publicRoutesCheckNothing, routesReachable, routesWithinMatch } from './routes.ts';
@@ -13,6 +14,7 @@ export const tenantChecks: readonly TenantCheck[] = [
   routesWithinMatch,
   publicRoutesCheckNothing,
   pathVariablesExist,
+  clientCertificatesThere,
   headerNamesDiffer,
   locationsSound,
   conditionsMeant,

@@ -27,15 +27,18 @@ export interface CheckContext {
   readonly load: Load;
   /** Is there a top-level upstream, or might there be one but for an error? */
   readonly globalUpstream: boolean;
+  /** Does the listener ask clients for certificates, or might it but for an error? */
+  readonly clientsVerified: boolean;
   /** True the first time it is asked about an object: what many tenants share is checked once. */
   readonly isNew: (part: object) => boolean;
 }
 
-export function createCheckContext(load: Load, globalUpstream: boolean): CheckContext {
+export function createCheckContext(load: Load, globalUpstream: boolean, clientsVerified: boolean): CheckContext {
   const seen = new Set<object>();
   return {
     load,
     globalUpstream,
+    clientsVerified,
     isNew(part) {
       if (seen.has(part)) return false;
       seen.add(part);

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { type ClientField, clientFields } from '../../template/client-field.ts';
 import { anyJson, count, flag, headerName, oneOrMore, textOrNumber, words } from './values.ts';
 
 /* What is judged of a request and its token: match, token locations, claims, bind, routes. */
@@ -10,6 +11,29 @@ const ids = (keys: z.ZodType<string, string>, description: string) =>
     .refine((value) => Object.keys(value).length > 0, { error: 'must name at least one' })
     .optional()
     .describe(description);
+
+const clientFieldWords: Readonly<Record<ClientField, string>> = {
+  subject: 'Distinguished name by RFC 4514: `CN=device-1,O=Example`.',
+  commonName: 'The one common name of the subject.',
+  issuer: "The CA's distinguished name.",
+  serialNumber: 'Hexadecimal, upper case.',
+  fingerprint: 'SHA-256 of the certificate: hexadecimal, lower case, without colons.',
+  thumbprint: 'The same as base64url: `x5t#S256` of RFC 8705.',
+  dns: 'The one host name among the alternative names.',
+  uri: 'The one URI among the alternative names, such as a SPIFFE ID.',
+  email: 'The one e-mail address among the alternative names.',
+  ip: 'The one IP address among the alternative names.',
+};
+
+const clientMatch = z
+  .strictObject(
+    Object.fromEntries(
+      clientFields.map((name) => [name, z.union([words(), z.null()]).optional().describe(clientFieldWords[name])]),
+    ) as Record<ClientField, z.ZodOptional<z.ZodUnion<readonly [z.ZodString, z.ZodNull]>>>,
+  )
+  .refine((value) => Object.values(value).some((member) => member !== undefined), {
+    error: 'must name at least one',
+  });
 
 const matchObject = z
   .strictObject({
@@ -27,6 +51,11 @@ const matchObject = z
       'Header values of the request that must be equal; null: no such header. Anyone can send them: they only choose.',
     ),
     query: ids(words(), 'Query parameters of the request that must be equal; null: no such parameter.'),
+    client: clientMatch
+      .optional()
+      .describe(
+        "Fields of the client's certificate that must be equal; null: no such field, or no certificate. TLS has verified them: see listen.tls.clientCa.",
+      ),
     basicUser: words().optional().describe('User of HTTP Basic credentials, which must then be those of `basic`.'),
     kid: textOrNumber().optional().describe("The token's key ID. A number in a token is compared as its text."),
     issuer: words().optional().describe("The token's `iss` claim."),
@@ -104,16 +133,16 @@ export type ConditionConfig = z.output<typeof condition>;
 
 export const claims = z.record(words(), condition);
 
-const bindWords = 'must be path.NAME, query.NAME, header.NAME, host, method or body./json/pointer';
+const bindWords = 'must be path.NAME, query.NAME, header.NAME, client.NAME, host, method or body./json/pointer';
 
 const bindFrom = z
   .string({ error: bindWords })
-  .regex(/^(?:path|query|header)\..+$|^host$|^method$|^body\.\/.*$/s, { error: bindWords });
+  .regex(/^(?:path|query|header|client)\..+$|^host$|^method$|^body\.\/.*$/s, { error: bindWords });
 
 const bindObject = z
   .strictObject({
     from: bindFrom.describe(
-      'Where in the request: path.NAME, query.NAME, header.NAME, host, method or body./json/pointer.',
+      'Where in the request: path.NAME, query.NAME, header.NAME, host, method or body./json/pointer; client.NAME: of its verified certificate.',
     ),
     as: z
       .enum(['exact', 'text'])
@@ -168,7 +197,7 @@ const headerTemplate = words('must be text, such as ${claims.sub}');
 const headerObject = z
   .strictObject({
     value: headerTemplate.describe(
-      'Text in which `${claims.…}`, `${path.…}`, `${request.id}` and `${tenant}` are filled.',
+      'Text in which `${claims.…}`, `${path.…}`, `${client.…}`, `${request.id}` and `${tenant}` are filled.',
     ),
     list: z
       .enum(['comma', 'json', 'repeat'])

@@ -91,7 +91,7 @@ export const tenantFields = {
   bind: bind
     .optional()
     .describe(
-      'Claims that must equal a part of the request: path to path.NAME, query.NAME, header.NAME, host, method or body./json/pointer; a list of paths on the left means any of them, a list on the right all.',
+      'Claims that must equal a part of the request: path to path.NAME, query.NAME, header.NAME, client.NAME, host, method or body./json/pointer; a list of paths on the left means any of them, a list on the right all.',
     ),
   routes: routes
     .optional()

@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import type { ClientCertificate } from '../../gate/client-certificate.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { Upstream } from '../../gate/policy.ts';
 import type { Reconsider } from '../expiry.ts';
 import { closeLingering, hangUp } from '../linger.ts';
 import { peerAddress } from '../read-head.ts';
+import { clientCertificate } from '../tls/client-certificate.ts';
 import { lf } from './byte-classes.ts';
 import type { BodyPiece } from './chunked.ts';
 import { Exchange } from './exchange.ts';
@@ -37,6 +39,7 @@ export class ClientConnection implements Expiring {
   readonly socket: Socket;
   readonly peer: string;
   readonly scheme: 'http' | 'https';
+  private readonly clientCertificate: ClientCertificate | undefined;
   deadlineMs = Number.POSITIVE_INFINITY;
   private readonly lane: LaneServices;
   /** Read and not yet used. */
@@ -56,6 +59,7 @@ export class ClientConnection implements Expiring {
     this.lane = lane;
     this.peer = peerAddress(socket.remoteAddress);
     this.scheme = (socket as TLSSocket).encrypted === true ? 'https' : 'http';
+    this.clientCertificate = clientCertificate(socket);
     this.deadlineMs = performance.now() + lane.gate().timeouts.headerMs;
     lane.timer.add(this);
     attach(socket, this);
@@ -171,7 +175,7 @@ export class ClientConnection implements Expiring {
     this.deadlineMs = Number.POSITIVE_INFINITY;
     this.use(bytes, parsed.end);
     const { method, target, headers } = parsed;
-    const { peer, scheme } = this;
+    const { peer, scheme, clientCertificate } = this;
     const head = {
       id: gate.requestId(peer, headers),
       method,
@@ -180,6 +184,7 @@ export class ClientConnection implements Expiring {
       headers,
       scheme,
       peer,
+      clientCertificate,
     } as const;
     const isLast = parsed.close || this.lane.ending;
     this.exchange = new Exchange({

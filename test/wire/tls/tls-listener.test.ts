@@ -2,45 +2,18 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createFrontDoor, type FrontDoor } from '../../../src/wire/front-door.ts';
-import type { ServerTls } from '../../../src/wire/tls/server-tls.ts';
+import { createFrontDoor } from '../../../src/wire/front-door.ts';
 import { createTlsAcceptor } from '../../../src/wire/tls/tls-acceptor.ts';
 import { newAuthority, testCertificates } from '../../support/certificates.ts';
 import { openRawClient } from '../../support/raw-client.ts';
 import { connectTls, localhostTls, openTlsClient, serverTls } from '../../support/tls.ts';
 import { until } from '../../support/until.ts';
 import { startRawUpstream } from '../../support/upstream.ts';
-import { type FakeGate, type FakeGateOptions, fakeGate } from '../fake-gate.ts';
+import { fakeGate } from '../fake-gate.ts';
+import { startTlsDoor } from './tls-rig.ts';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
-
-interface TlsRig {
-  readonly port: number;
-  readonly door: FrontDoor;
-  readonly gate: FakeGate;
-  /** How handshakes ended, "end detail". */
-  readonly handshakes: string[];
-}
-
-async function startTlsDoor(
-  tls: ServerTls = localhostTls(),
-  options: Omit<FakeGateOptions, 'upstream'> = {},
-): Promise<TlsRig> {
-  const upstream = await startRawUpstream();
-  onTestFinished(() => upstream.close());
-  const gate = fakeGate({ upstream: upstream.upstream, ...options });
-  const handshakes: string[] = [];
-  const door = await createFrontDoor({
-    listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
-    gate: () => gate,
-    tls,
-    onHandshake: (end, detail) => void handshakes.push(`${end} ${detail}`.trim()),
-  });
-  onTestFinished(() => door.close({ drainMs: 0 }));
-  if (door.address.kind !== 'tcp') throw new Error('not a TCP listener');
-  return { port: door.address.port, door, gate, handshakes };
-}
 
 describe('what is spoken', () => {
   test.for(['TLSv1.2', 'TLSv1.3'] as const)('%s: requests take the fast lane, and say https', async (version) => {

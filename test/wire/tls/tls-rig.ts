@@ -1,0 +1,34 @@
+import { onTestFinished } from 'vitest';
+import { createFrontDoor, type FrontDoor } from '../../../src/wire/front-door.ts';
+import type { ServerTls } from '../../../src/wire/tls/server-tls.ts';
+import { localhostTls } from '../../support/tls.ts';
+import { startRawUpstream } from '../../support/upstream.ts';
+import { type FakeGate, type FakeGateOptions, fakeGate } from '../fake-gate.ts';
+
+export interface TlsRig {
+  readonly port: number;
+  readonly door: FrontDoor;
+  readonly gate: FakeGate;
+  /** How handshakes ended, "end detail". */
+  readonly handshakes: string[];
+}
+
+/** The front door with TLS, a gate of fixed opinion and an upstream; all closed when the test is over. */
+export async function startTlsDoor(
+  tls: ServerTls = localhostTls(),
+  options: Omit<FakeGateOptions, 'upstream'> = {},
+): Promise<TlsRig> {
+  const upstream = await startRawUpstream();
+  onTestFinished(() => upstream.close());
+  const gate = fakeGate({ upstream: upstream.upstream, ...options });
+  const handshakes: string[] = [];
+  const door = await createFrontDoor({
+    listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+    gate: () => gate,
+    tls,
+    onHandshake: (end, detail) => void handshakes.push(`${end} ${detail}`.trim()),
+  });
+  onTestFinished(() => door.close({ drainMs: 0 }));
+  if (door.address.kind !== 'tcp') throw new Error('not a TCP listener');
+  return { port: door.address.port, door, gate, handshakes };
+}
