@@ -13,7 +13,7 @@ const order = [
   ['outbound'],
   ['state'],
   ['keys'],
-  ['template'],
+  ['cel', 'template'],
 ];
 /** Types of tokens, requests and reasons are the gate's; these may name them. */
 const mayNameGateTypes = new Set(['keys', 'state', 'sign', 'template']);
@@ -28,7 +28,7 @@ const files = sourceFiles();
 const imports = files.flatMap(importsOf);
 
 describe('the house keeps its directions', () => {
-  test('imports point one way: main, cli, server, {wire, config, ops}, gate, sign, outbound, state, keys, template', () => {
+  test('imports point one way: main, cli, server, {wire, config, ops}, gate, sign, outbound, state, keys, {cel, template}', () => {
     expect(imports.filter((one) => !pointsInward(one)).map(show)).toEqual([]);
   });
 
