@@ -26,6 +26,8 @@ export interface Expression<Input> {
   readonly asked: readonly Asked[];
   /** Members of namespaces that it reads: `request.body`. */
   readonly reads: ReadonlySet<string>;
+  /** Literal paths to what it asks of variables, the longest alone: `claims`, `user`, `email`. */
+  readonly paths: readonly (readonly string[])[];
   /** Never throws. A fault: it has no value for this input. */
   readonly holds: (input: Input) => boolean | Fault;
 }
@@ -47,11 +49,21 @@ export function compileExpression<Input>(
   if (checked.type !== 'bool' && checked.type !== 'dyn') {
     return { problems: [{ ...whole, message: `must be true or false, and is ${checked.type}` }] };
   }
-  const findings: Findings = { problems: [], asked: [], reads: new Set(), slots: 0 };
+  const findings: Findings = { problems: [], asked: [], reads: new Set(), paths: [], slots: 0 };
   const run = planningOf(text, vocabulary as Vocabulary<never>, findings).plan(checked.ast);
   const { problems, asked, reads, slots } = findings;
   if (problems.length > 0) return { problems };
-  return { text, asked, reads, holds: (input) => evaluate(run, input, slots) };
+  const paths = longest(findings.paths);
+  return { text, asked, reads, paths, holds: (input) => evaluate(run, input, slots) };
+}
+
+function longest(paths: Findings['paths']): Findings['paths'] {
+  return paths.filter((path, index) => {
+    const goesOn = (other: readonly string[]) => path.every((name, at) => other[at] === name);
+    return !paths.some(
+      (other, at) => goesOn(other) && (other.length > path.length || (other.length === path.length && at < index)),
+    );
+  });
 }
 
 const noBool = new Fault('its value is not true or false');

@@ -2,7 +2,7 @@ import type { ASTNode } from '@marcbachmann/cel-js';
 import { includes } from './compare.ts';
 import type { Run } from './frame.ts';
 import { planBinary } from './plan-operators.ts';
-import { faultAt, literalText, type Planning, refuseNode } from './planning.ts';
+import { faultAt, literalPath, literalText, type Planning, refuseNode } from './planning.ts';
 import { typeNames } from './type-names.ts';
 import { Fault, isList, isMap, itemOf, type Kind, memberOf, sizeOfList, type Value } from './value.ts';
 import type { Lookup, Namespace, Variable } from './vocabulary.ts';
@@ -37,6 +37,7 @@ export function planSelect(node: ASTNode & { readonly op: '.' }, planning: Plann
   }
   const find = ask(parent, name, node, planning);
   if (find !== undefined) return planFound(find, node, planning);
+  notePath(node, planning);
   const run = planning.plan(parent);
   const missing = faultAt(planning, node, 'is missing');
   const noMap = faultAt(planning, node, 'asks for a member of what is no map');
@@ -53,6 +54,7 @@ export function planIndex(node: ASTNode & { readonly op: '[]' }, planning: Plann
   const [parent, index] = node.args;
   const find = ask(parent, index, node, planning);
   if (find !== undefined) return planFound(find, node, planning);
+  notePath(node, planning);
   const [run, runIndex] = [planning.plan(parent), planning.plan(index)];
   const missing = faultAt(planning, node, 'is missing');
   const noIndex = faultAt(planning, node, 'a list is indexed by an int, a map by text');
@@ -86,6 +88,7 @@ export function planHas(argument: ASTNode, planning: Planning): Run {
   }
   const find = ask(parent, name, argument, planning);
   if (find !== undefined) return planPresence(find, argument, planning);
+  notePath(argument, planning);
   const run = planning.plan(parent);
   const noMap = faultAt(planning, argument, 'asks for a member of what is no map');
   return (frame) => {
@@ -104,6 +107,11 @@ export function planIn(node: ASTNode & { readonly op: 'in' }, planning: Planning
     if (!isMap(within)) return undefined;
     return typeof value === 'string' && memberOf(within, value) !== undefined;
   });
+}
+
+function notePath(node: ASTNode, planning: Planning): void {
+  const path = literalPath(node, planning);
+  if (path !== undefined) planning.findings.paths.push(path);
 }
 
 /** A name of the vocabulary; a loop variable is none, and can't be called as one. */

@@ -19,6 +19,8 @@ export interface Findings {
   readonly asked: Asked[];
   /** Members of namespaces that are read: `request.body`. */
   readonly reads: Set<string>;
+  /** Members of variables that are asked for by literal names, each with all on its way: `claims`, `user`, `email`. */
+  readonly paths: (readonly string[])[];
   /** Loop variables, each with a slot of its own. */
   slots: number;
 }
@@ -57,6 +59,16 @@ export function faultAt({ text }: Planning, { start, end }: Place, detail: strin
 /** The text of a literal; undefined for what is computed. */
 export function literalText(node: ASTNode): string | undefined {
   return node.op === 'value' && typeof node.args === 'string' ? node.args : undefined;
+}
+
+/** The literal names from a variable to a member of it; undefined for what is computed, or no variable's. */
+export function literalPath(node: ASTNode, planning: Planning): readonly string[] | undefined {
+  if (node.op === 'id') return planning.loopVariables.has(node.args) ? undefined : [node.args];
+  if (node.op !== '.' && node.op !== '[]') return undefined;
+  const [parent, member] = node.args;
+  const name = typeof member === 'string' ? member : literalText(member);
+  const path = literalPath(parent, planning);
+  return name === undefined ? undefined : path && [...path, name];
 }
 
 /** Operators, calls, names and literals of which a node is made. */

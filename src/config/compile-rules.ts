@@ -5,6 +5,7 @@ import { defaultLocations, type TokenLocation } from '../gate/locate.ts';
 import { compilePathPattern, type PathPattern } from '../gate/path.ts';
 import type { Route } from '../gate/policy.ts';
 import type { MatchAlternative } from '../gate/recognise.ts';
+import type { RuleCompiler } from './compile-expressions.ts';
 import type { ConfigPath } from './config-path.ts';
 import { complainIn, type Load, type TenantSection } from './model.ts';
 import type { MatchConfig, RouteConfig, TokenLocationConfig } from './shape/judgement.ts';
@@ -93,15 +94,24 @@ export function compileHeaders(tenant: TenantSection, load: Load): IdentityHeade
   });
 }
 
-export function compileRoutes(tenant: TenantSection, load: Load): Route[] {
-  return (tenant.config.routes ?? []).flatMap((route, index) => compileRoute(route, index, tenant, load) ?? []);
+export function compileRoutes(tenant: TenantSection, compileRule: RuleCompiler, load: Load): Route[] {
+  return (tenant.config.routes ?? []).flatMap(
+    (route, index) => compileRoute(route, index, tenant, compileRule, load) ?? [],
+  );
 }
 
-function compileRoute(route: RouteConfig, index: number, tenant: TenantSection, load: Load): Route | undefined {
+function compileRoute(
+  route: RouteConfig,
+  index: number,
+  tenant: TenantSection,
+  compileRule: RuleCompiler,
+  load: Load,
+): Route | undefined {
   const at = ['routes', index];
   const path = accept(compilePathPattern(route.path), tenant, [...at, 'path'], load);
   const claims = compileClaims(route.claims, tenant, [...at, 'claims'], load);
   const binds = compileBinds(route.bind, tenant, [...at, 'bind'], load);
+  const rules = compileRule(route.rule, tenant, [...at, 'rule']);
   return (
     path && {
       path,
@@ -109,6 +119,7 @@ function compileRoute(route: RouteConfig, index: number, tenant: TenantSection, 
       access: route.access ?? tenant.config.access,
       claims,
       binds,
+      rules,
       normalizePath: route.normalizePath ?? tenant.config.normalizePath,
     }
   );

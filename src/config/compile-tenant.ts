@@ -14,6 +14,7 @@ import type { TenantFacts } from './check/tenant-facts.ts';
 import { compileAlgorithms } from './compile-algorithms.ts';
 import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
+import { createRuleCompiler } from './compile-expressions.ts';
 import { type PreparedReplay, prepareReplay } from './compile-replay.ts';
 import type { PreparedRevoked, RevokedCompiler } from './compile-revoked.ts';
 import {
@@ -66,6 +67,7 @@ export function createTenantCompiler(
 ): TenantCompiler {
   const shared = createSharing();
   const interned = createInterning<TokenChecks>();
+  const compileRule = createRuleCompiler(load);
 
   return async (tenant) => {
     const { config } = tenant;
@@ -85,9 +87,10 @@ export function createTenantCompiler(
       upstream: config.upstream === undefined ? globalUpstream : ownUpstream,
       alternatives: compileMatch(tenant, load),
       locations: shared(config.token, 'token', () => compileLocations(config.token)),
-      routes: shared(config.routes, inherited, () => compileRoutes(tenant, load)),
+      routes: shared(config.routes, inherited, () => compileRoutes(tenant, compileRule, load)),
       claims: shared(config.claims, 'claims', () => compileClaims(config.claims, tenant, ['claims'], load)),
       binds: shared(config.bind, 'bind', () => compileBinds(config.bind, tenant, ['bind'], load)),
+      rules: compileRule(config.rule, tenant, ['rule']),
       headers: shared(config.headers, 'headers', () => compileHeaders(tenant, load)),
       checks: interned(compileChecks(config)),
       errors: shared(config.errors, 'errors', () => compileErrors(tenant, load)),
@@ -172,7 +175,7 @@ export function openTenant(
   replay: Replay | undefined,
   into: HeldSources,
 ): Tenant {
-  const { tenant, algorithms, keys, locations, checks, routes, claims, binds, headers, errors } = prepared;
+  const { tenant, algorithms, keys, locations, checks, routes, claims, binds, rules, headers, errors } = prepared;
   const { config, id } = tenant;
   const { mode, access, payloadHeader, forwardToken, normalizePath } = config;
   const held: KeySourceLease[] = [];
@@ -201,6 +204,7 @@ export function openTenant(
     access,
     claims,
     binds,
+    rules,
     identityHeaders: headers,
     payloadHeader,
     forwardToken,

@@ -199,11 +199,11 @@ async function inBatches<T, U>(
   return done;
 }
 
-/** Names that some tenant reads a token, a match or a binding from. */
+/** Names that some tenant reads a token, a match, a binding or a rule's value from. */
 function judgedBy(prepared: readonly PreparedTenant[]): JudgedNames {
   const names = new Set<string>();
   const seen = new Set<object>();
-  for (const { alternatives, locations, binds, routes } of prepared) {
+  for (const { alternatives, locations, binds, rules, routes } of prepared) {
     for (const { header } of alternatives) for (const name of Object.keys(header ?? {})) names.add(name);
     if (!seen.has(locations)) {
       for (const location of locations) {
@@ -214,6 +214,9 @@ function judgedBy(prepared: readonly PreparedTenant[]): JudgedNames {
     seen.add(locations);
     for (const { headerNames } of [...binds, ...routes.flatMap((route) => route.binds)]) {
       for (const name of headerNames) names.add(name);
+    }
+    for (const { headerNames } of [...rules, ...routes.flatMap((route) => route.rules)]) {
+      for (const { name } of headerNames) names.add(name);
     }
   }
   return judgedNames(names);

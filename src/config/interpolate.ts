@@ -45,7 +45,9 @@ export function interpolate(root: Container, source: Source, env: Environment, p
       if (inner === undefined) return fault({ message: '"${" is not closed', hint: 'write $$ for a dollar' });
       if (lateName.test(inner)) return whole;
       const value = readVariable(inner, env, names);
-      return typeof value === 'string' ? value.replaceAll('$', '$$$$') : fault(value);
+      if (typeof value !== 'string') return fault(value);
+      if (isRule(path) && !/^[^"'\\\p{Cc}]*$/u.test(value)) return fault(tooMuchForRule);
+      return value.replaceAll('$', '$$$$');
     });
   };
 
@@ -61,6 +63,18 @@ export function interpolate(root: Container, source: Source, env: Environment, p
     }
   };
   visit(root, []);
+}
+
+/** An expression is a structure as well: what is filled in must stay inside the quotes it is put between. */
+const tooMuchForRule: FindingText = {
+  message:
+    'what is filled into a rule may hold no quotes, backslashes or line breaks: it would change what the rule says',
+};
+
+function isRule(path: ConfigPath): boolean {
+  const [section, , member, , inner] = path;
+  if (section !== 'tenants' && section !== 'templates') return false;
+  return (member === 'rule' && path.length === 3) || (member === 'routes' && inner === 'rule' && path.length === 5);
 }
 
 function entriesOf(container: Container): Iterable<[string | number, Plain]> {

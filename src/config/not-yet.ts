@@ -9,8 +9,6 @@ const plannedKeys: ReadonlySet<string> = new Set([
   'workers',
   'http2',
   'tracing',
-  'tenants.*.rule',
-  'tenants.*.routes.rule',
   'tenants.*.routes.cors',
   'tenants.*.routes.basic',
   'tenants.*.routes.replay',

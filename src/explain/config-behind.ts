@@ -49,6 +49,10 @@ const paths: Readonly<Partial<Record<Step, PathsOf>>> = {
     rulePath('claims', this_?.claimChecks.indexOf(seen.check as never), tenant?.claims.length, routeIndex, own),
   bind: ({ facts: { case: this_, tenant, routeIndex }, seen, own }) =>
     rulePath('bind', this_?.binds.indexOf(seen.bind as never), tenant?.binds.length, routeIndex, own),
+  rule: ({ facts: { tenant, routeIndex }, seen, own }) => {
+    if (routeIndex === undefined || tenant?.rules.includes(seen.rule as never)) return [own('rule')];
+    return [own('routes', routeIndex, 'rule')];
+  },
   revocation: ({ own }) => [own('revoked'), ['revoked']],
   body: () => [['limits', 'bodyBytes']],
   headers: ({ own }) => [own('headers')],

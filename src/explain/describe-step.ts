@@ -50,9 +50,12 @@ const passed: Readonly<Record<Step, Describe>> = {
     readsToken(alternative) ? 'the verified token has what its tenant is recognised by' : undefined,
   claim: (_, { check }) => check?.text,
   bind: (_, { bind }) => bind?.text,
+  rule: (_, { rule }) => rule?.text,
   revocation: ({ tenant }) => (tenant?.revocations.length === 0 ? undefined : 'not revoked'),
   body: ({ body }) =>
-    body === 'gone' ? { detail: 'was not kept, so nothing was bound to it', skipped: true } : undefined,
+    body === 'gone'
+      ? { detail: 'was not kept, so nothing was bound to it, and no rule asked for it', skipped: true }
+      : undefined,
   headers: ({ tenant }) => {
     const names = tenant?.identityHeaders.map(({ name }) => name) ?? [];
     if (tenant?.payloadHeader !== undefined) names.push(tenant.payloadHeader);

@@ -42,6 +42,11 @@ const hints: Readonly<Partial<Record<Step, Hint>>> = {
     const { bind, request } = said.at(-1)?.seen ?? {};
     return bind && request && bind.describe(unverifiedClaims, request);
   },
+  rule: ({ said, unverifiedClaims }) => {
+    const claims = said.at(-1)?.seen.rule?.claims ?? [];
+    const values = claims.slice(0, 6).map((path) => `${path.join('.')} is ${shown(findClaim(unverifiedClaims, path))}`);
+    return values.length === 0 ? undefined : `in the token ${values.join(', ')}`;
+  },
   replay: () => 'this tenant accepts a token once: the client has to get a new one for each request',
 };
 

@@ -81,7 +81,7 @@ function notLookedAt(facts: Facts): LadderStep {
 
 /** Reasons that only a step in earnest can have. */
 const inEarnest: Readonly<Partial<Record<LadderStep['step'], readonly Reason[]>>> = {
-  body: ['bindMismatch', 'requestRefused'],
+  body: ['bindMismatch', 'ruleRefused', 'requestRefused'],
   replay: ['tokenReplayed', 'stateUnavailable', 'claimRefused'],
   rate: ['requestRefused'],
   provision: ['provisionFailed'],

@@ -10,6 +10,7 @@ import type { Access, Policy, Route, Tenant } from './policy.ts';
 import type { MatchAlternative } from './recognise.ts';
 import type { Rehearsal } from './rehearsal.ts';
 import type { RequestHead } from './request-head.ts';
+import type { Rule } from './rule.ts';
 import { parseToken } from './token.ts';
 
 /** What a decision may look at beside the request's head; `nowMs` is milliseconds since the epoch. */
@@ -34,6 +35,7 @@ export interface Case {
   readonly access: Access;
   readonly claimChecks: readonly ClaimCheck[];
   readonly binds: readonly BindRule[];
+  readonly rules: readonly Rule[];
   readonly request: BindableRequest;
   readonly normalizePath: boolean;
 }
@@ -81,6 +83,7 @@ export function findCase(head: RequestHead, target: Target, circumstances: Circu
     access: route?.access ?? tenant.access,
     claimChecks: joined(tenant.claims, route?.claims),
     binds: joined(tenant.binds, route?.binds),
+    rules: joined(tenant.rules, route?.rules),
     request: { head, query, host, captures },
     normalizePath: route?.normalizePath ?? tenant.normalizePath,
   };

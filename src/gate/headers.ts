@@ -54,7 +54,7 @@ const classByFoldedName: ReadonlyMap<string, NameClass> = new Map<string, NameCl
 ]);
 
 /**
- * Names that some tenant reads a token, a match or a binding from. Another spelling of one (X_Account for X-Account)
+ * Names that some tenant reads a token, a match, a binding or a rule's value from. Another spelling of one (X_Account for X-Account)
  * was not judged, and an upstream that folds names would take it for the judged one.
  */
 export interface JudgedNames {

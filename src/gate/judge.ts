@@ -10,6 +10,7 @@ import type { Tenant } from './policy.ts';
 import { alternativeHolds } from './recognise.ts';
 import { judgeReplay } from './replay.ts';
 import { judgeRevocation } from './revocation.ts';
+import type { RuleInput } from './rule.ts';
 import { type JsonObject, parseToken } from './token.ts';
 import { type Verdict, type VerifiedToken, verifySignature } from './verify.ts';
 
@@ -44,7 +45,7 @@ function judgement(outcome: Outcome, facts: Judgement['facts'] = {}): Judgement 
 
 /**
  * Judges a case, cheapest step first: path → token or Basic → signature → registered claims → claims → bindings →
- * identity headers. A promise only where keys must be fetched, a signature is slow, or a rule reads the body.
+ * rules → identity headers. A promise only where keys must be fetched, a signature is slow, or a rule reads the body.
  */
 export function judge(this_: Case): Judgement | Promise<Judgement> {
   const { head, target, tenant, access } = this_;
@@ -150,6 +151,8 @@ function judgeVerified(this_: Case, token: VerifiedToken, located: Found): Outco
     return !bind.test(claims, request);
   });
   if (failedBind !== undefined) return deny('bindMismatch', `the config binds ${failedBind.text}`);
+  const refusedByRule = judgeRules(this_, token, request, (rule) => !rule.readsBody);
+  if (refusedByRule !== undefined) return refusedByRule;
   rehearsal?.at('revocation');
   const revoked = judgeRevocation(tenant.revocations, tenant.id, token);
   if (revoked !== undefined) return revoked;
@@ -175,17 +178,41 @@ function judgeVerified(this_: Case, token: VerifiedToken, located: Found): Outco
     const denied = judgeReplay(tenant.replay, { id: tenant.id, clockSkewS }, token, circumstances.nowMs, rehearsal);
     return denied instanceof Promise ? denied.then((late) => late ?? identified) : (denied ?? identified);
   };
-  if (!this_.binds.some((bind) => bind.readsBody)) return identify(undefined);
+  if (!this_.binds.some(readsBody) && !this_.rules.some(readsBody)) return identify(undefined);
   rehearsal?.at('body');
-  return rehearsal?.body === 'gone' ? identify(undefined) : bindBody(this_, claims, identify);
+  return rehearsal?.body === 'gone' ? identify(undefined) : judgeBody(this_, token, identify);
+}
+
+function readsBody(one: { readonly readsBody: boolean }): boolean {
+  return one.readsBody;
+}
+
+/** Both what is false and what has no value refuse. */
+function judgeRules(
+  { circumstances, tenant, target, head, rules }: Case,
+  token: VerifiedToken,
+  request: Case['request'],
+  isDue: (rule: Case['rules'][number]) => boolean,
+): Denial | undefined {
+  if (rules.length === 0) return undefined;
+  const { rehearsal, nowMs } = circumstances;
+  const input: RuleInput = { token, tenant: tenant.id, head, request, segments: target.segments, nowMs };
+  for (const rule of rules) {
+    if (!isDue(rule)) continue;
+    rehearsal?.at('rule', { rule, request });
+    const refusal = rule.refusal(input);
+    if (refusal !== undefined) return deny('ruleRefused', refusal);
+  }
+  return undefined;
 }
 
 /** Only a request that passed all else is worth reading a body for. */
-async function bindBody(
-  { circumstances, head, binds, request }: Case,
-  claims: JsonObject,
+async function judgeBody(
+  this_: Case,
+  token: VerifiedToken,
   identify: (body: Uint8Array | undefined) => Outcome | Promise<Outcome>,
 ): Promise<Outcome> {
+  const { circumstances, head, binds, request } = this_;
   const { policy, body, rehearsal } = circumstances;
   const read = await readJsonBody(head, body, policy.limits.bodyBytes);
   if (read.kind === 'denial') return read;
@@ -193,9 +220,11 @@ async function bindBody(
   const failed = binds.find((bind) => {
     if (!bind.readsBody) return false;
     rehearsal?.at('bind', { bind, request: withBody });
-    return !bind.test(claims, withBody);
+    return !bind.test(token.claims, withBody);
   });
   if (failed !== undefined) return deny('bindMismatch', `the config binds ${failed.text}`);
+  const refusedByRule = judgeRules(this_, token, withBody, readsBody);
+  if (refusedByRule !== undefined) return refusedByRule;
   return identify(read.kind === 'json' ? read.bytes : undefined);
 }
 

@@ -11,6 +11,7 @@ import type { Recognise } from './recognise.ts';
 import type { ErrorFormat } from './refuse.ts';
 import type { Replay } from './replay.ts';
 import type { RevocationList } from './revocation.ts';
+import type { Rule } from './rule.ts';
 import type { Sending } from './send.ts';
 
 /** A compiled, frozen config: all that serving needs, and nothing it has to interpret. */
@@ -78,6 +79,8 @@ export interface Tenant {
   readonly access: Access;
   readonly claims: readonly ClaimCheck[];
   readonly binds: readonly BindRule[];
+  /** All must hold. */
+  readonly rules: readonly Rule[];
   readonly identityHeaders: readonly IdentityHeader[];
   /** Header that gets the payload as it stood in the token: base64url of its JSON. */
   readonly payloadHeader: string | undefined;
@@ -118,6 +121,7 @@ export interface Route {
   readonly access: Access;
   readonly claims: readonly ClaimCheck[];
   readonly binds: readonly BindRule[];
+  readonly rules: readonly Rule[];
   readonly normalizePath: boolean;
 }
 

@@ -5,6 +5,7 @@ import type { LocatedToken } from './locate.ts';
 import type { Target } from './path.ts';
 import type { Route, Tenant } from './policy.ts';
 import type { MatchAlternative } from './recognise.ts';
+import type { Rule } from './rule.ts';
 import type { UnverifiedToken } from './token.ts';
 
 /** Steps of a decision, in the order in which they come; no request takes all of them. */
@@ -29,6 +30,7 @@ export const steps = [
   'match',
   'claim',
   'bind',
+  'rule',
   'revocation',
   'body',
   'headers',
@@ -52,7 +54,8 @@ export interface Seen {
   readonly token?: UnverifiedToken;
   readonly check?: ClaimCheck;
   readonly bind?: BindRule;
-  /** What `bind` is held against. */
+  readonly rule?: Rule;
+  /** What `bind` or `rule` is held against. */
   readonly request?: BindableRequest;
 }
 
@@ -65,6 +68,6 @@ export interface Rehearsal {
   at(step: Step, seen?: Seen): void;
   /** `ask`: whether the token was used before, without using it. */
   readonly replay: 'ask' | 'skip';
-  /** `gone`: the body was not kept, so that nothing is bound to it. */
+  /** `gone`: the body was not kept, so that nothing is bound to it, and no rule reads it. */
   readonly body: 'read' | 'gone';
 }

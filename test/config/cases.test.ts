@@ -19,6 +19,7 @@ const environment = {
   PORT: '9000',
   DOLLARS: 'a$$b${tenant}${X',
   STRONG_SECRET: 'an-environment-secret-of-32-bytes',
+  BREAKS_OUT: 'x" || true || "',
   LIKELY_BASE64: 'aHVudGVyOGh1bnRlcjhodW50ZXI4aHVudGVyOGh1bnQ=',
 };
 

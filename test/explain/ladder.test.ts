@@ -31,6 +31,9 @@ tenants:
       - path: "/acme/{id}/**"
         claims: {scope: {contains: read}, sub: required}
         bind: {org: path.id}
+        rule: claims.role != "admin" || claims.org == request.pathVariables.id
+    rule: |
+      size(claims.sub) > 0
     replay: {claim: jti}
 `,
   'more.yaml': `tenants:
@@ -84,8 +87,10 @@ test('an allowed request is a ladder of ✓, each with the place in the config b
     'passed claim: scope: {"contains":"read"} @config.yaml:23:18 tenants.acme.routes[1].claims.scope',
     'passed claim: sub: "required" @config.yaml:23:43 tenants.acme.routes[1].claims.sub',
     'passed bind: org: path.id @config.yaml:24:16 tenants.acme.routes[1].bind.org',
+    'passed rule: size(claims.sub) > 0 @config.yaml:26:5 tenants.acme.rule',
+    'passed rule: claims.role != "admin" || claims.org == request.pathVariables.id @config.yaml:25:9 tenants.acme.routes[1].rule',
     'passed headers: X-User, X-Email @config.yaml:19:5 tenants.acme.headers',
-    'passed replay: not used before, and not used up by asking @config.yaml:25:5 tenants.acme.replay',
+    'passed replay: not used before, and not used up by asking @config.yaml:28:5 tenants.acme.replay',
   ]);
 });
 
@@ -171,6 +176,15 @@ const refusals: Record<string, Refusal> = {
     step: 'claim',
     reason: 'claimRefused',
     path: 'tenants.acme.routes[1].claims.scope',
+  },
+  "a tenant's rule": {
+    token: mint({ sub: '' }),
+    url: '/acme',
+    step: 'rule',
+    reason: 'ruleRefused',
+    path: 'tenants.acme.rule',
+    detail: /the config wants size\(claims\.sub\) > 0/,
+    hint: /^in the token sub is ""$/,
   },
   'a binding': {
     token: mint({ org: 'y' }),

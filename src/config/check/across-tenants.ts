@@ -2,9 +2,11 @@ import { foldName } from '../../gate/field-name.ts';
 import { wayHeader } from '../../gate/judge.ts';
 import { headerOf } from '../../gate/locate.ts';
 import type { CompiledRecognition } from '../../gate/recognise.ts';
+import { complainInRule } from '../compile-expressions.ts';
 import type { ConfigPath } from '../config-path.ts';
+import type { FindingText } from '../finding.ts';
 import { complainIn, type Load, spanIn, type TenantSection } from '../model.ts';
-import { hasAllParts, type TenantFacts } from './tenant-facts.ts';
+import { hasAllParts, rulesOf, type TenantFacts } from './tenant-facts.ts';
 
 /* What can only be seen with all tenants side by side. */
 
@@ -27,12 +29,16 @@ export function checkReservedNames(
   for (const facts of all) {
     if (!hasAllParts(facts)) continue;
     const { tenant, alternatives, locations, binds, routes } = facts;
-    const say = (path: ConfigPath, header: string, what: string) => {
-      if (!reserved.has(foldName(header))) return;
+    const faultOf = (header: string, what: string): FindingText | undefined => {
+      if (!reserved.has(foldName(header))) return undefined;
       const emitter = reserved.get(foldName(header));
       const who = emitter === undefined ? 'jwtgate' : emitter === tenant.id ? 'this tenant' : `the tenant ${emitter}`;
       const message = `${what} ${header}, which ${who} sends to upstreams: it is removed from every request`;
-      complainIn(load, tenant, path, { message, hint: 'use another header' });
+      return { message, hint: 'use another header' };
+    };
+    const say = (path: ConfigPath, header: string, what: string) => {
+      const fault = faultOf(header, what);
+      if (fault !== undefined) complainIn(load, tenant, path, fault);
     };
     for (const [index, { header }] of alternatives.entries()) {
       const at = matchPath(tenant, index);
@@ -50,6 +56,12 @@ export function checkReservedNames(
       const names = Object.keys(tenant.config.routes?.[routeIndex]?.bind ?? {});
       for (const [index, { headerNames }] of route.binds.entries()) {
         for (const name of headerNames) say(['routes', routeIndex, 'bind', names[index] as string], name, 'binds to');
+      }
+    }
+    for (const { rule, path } of rulesOf(facts)) {
+      for (const asked of rule.headerNames) {
+        const fault = faultOf(asked.name, 'asks for');
+        if (fault !== undefined) complainInRule(load, tenant, path, asked, fault);
       }
     }
   }

@@ -1,9 +1,18 @@
 import type { BindRule } from '../../gate/bind.ts';
 import type { PathPattern } from '../../gate/path.ts';
 import type { Route } from '../../gate/policy.ts';
+import { complainInRule } from '../compile-expressions.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import { spanIn } from '../model.ts';
-import { type CheckContext, hasAllParts, refuse, type TenantCheck, type TenantFacts, warn } from './tenant-facts.ts';
+import {
+  type CheckContext,
+  hasAllParts,
+  refuse,
+  rulesOf,
+  type TenantCheck,
+  type TenantFacts,
+  warn,
+} from './tenant-facts.ts';
 
 /** The first route that fits decides: one that an earlier one covers never does, whatever its writer believes. */
 export const routesReachable: TenantCheck = (facts, context) => {
@@ -62,7 +71,7 @@ export const publicRoutesCheckNothing: TenantCheck = (facts, context) => {
   if (!hasAllParts(facts)) return;
   for (const [index, route] of (facts.tenant.config.routes ?? []).entries()) {
     if (facts.routes[index]?.access !== 'public') continue;
-    for (const name of ['claims', 'bind'] as const) {
+    for (const name of ['claims', 'bind', 'rule'] as const) {
       if (route[name] === undefined) continue;
       const message = 'a public route looks at no token: this would never be checked';
       refuse(facts, context, ['routes', index, name], { message, hint: 'access: required' });
@@ -80,6 +89,15 @@ export const pathVariablesExist: TenantCheck = (facts, context) => {
   for (const [index, route] of facts.routes.entries()) {
     const names = Object.keys(facts.tenant.config.routes?.[index]?.bind ?? {});
     checkBinds(facts, context, route.binds, names, ['routes', index, 'bind'], [...ofMatch, ...route.path.variables]);
+  }
+  for (const { rule, path } of rulesOf(facts)) {
+    const [, index] = path;
+    const route = typeof index === 'number' ? facts.routes[index] : undefined;
+    const variables = route === undefined ? ofTenant : [...ofMatch, ...route.path.variables];
+    for (const asked of rule.pathVariables) {
+      if (variables.includes(asked.name)) continue;
+      complainInRule(context.load, facts.tenant, path, asked, unknownVariable(asked.name, variables));
+    }
   }
   for (const { name, template } of facts.headers) {
     for (const variable of template.pathVariables) {

@@ -3,6 +3,7 @@ import type { IdentityHeader } from '../../gate/identity-headers.ts';
 import type { TokenLocation } from '../../gate/locate.ts';
 import type { Route, Upstream } from '../../gate/policy.ts';
 import type { MatchAlternative } from '../../gate/recognise.ts';
+import type { Rule } from '../../gate/rule.ts';
 import type { ConfigPath } from '../config-path.ts';
 import type { FindingText } from '../finding.ts';
 import { complainIn, type Load, type TenantSection } from '../model.ts';
@@ -18,6 +19,7 @@ export interface TenantFacts {
   readonly locations: readonly TokenLocation[];
   readonly routes: readonly Route[];
   readonly binds: readonly BindRule[];
+  readonly rules: readonly Rule[];
   readonly headers: readonly IdentityHeader[];
   /** What tokens of ours and provisioning calls read of the path. */
   readonly sent: readonly { readonly at: ConfigPath; readonly variables: readonly string[] }[];
@@ -61,6 +63,14 @@ export function warn({ tenant }: TenantFacts, { load }: CheckContext, path: Conf
 /** A whole section is pointed at by its key, what stands in it by its value. */
 function onKey(path: ConfigPath): 'key' | 'value' {
   return path.length <= 1 ? 'key' : 'value';
+}
+
+/** The rules of a tenant and its routes, and where they stand. */
+export function rulesOf({ rules, routes }: TenantFacts): { readonly rule: Rule; readonly path: ConfigPath }[] {
+  return [
+    ...rules.map((rule) => ({ rule, path: ['rule'] })),
+    ...routes.flatMap((route, index) => route.rules.map((rule) => ({ rule, path: ['routes', index, 'rule'] }))),
+  ];
 }
 
 /** Did every part compile, so that it stands at its own index? What was refused has been told already. */

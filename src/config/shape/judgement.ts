@@ -166,6 +166,11 @@ const bindSource = z.union([bindFrom, bindObject], {
 
 export const bind = z.record(words(), z.union([bindSource, z.array(bindSource).min(1)]));
 
+export const rule = words();
+
+export const ruleWords =
+  'It speaks of claims, token, request and tenant, e.g. claims.level >= 3 && request.method == "GET"; see docs/rules.md.';
+
 export const access = z.enum(['required', 'optional', 'public'], { error: 'must be required, optional or public' });
 
 const accessWords =
@@ -180,6 +185,7 @@ const route = z
     access: access.optional().describe(`${accessWords} Default: the tenant's.`),
     claims: claims.optional().describe("Conditions on claims, beside the tenant's own."),
     bind: bind.optional().describe("Claims that must equal parts of the request, beside the tenant's own."),
+    rule: rule.optional().describe(`A CEL expression that must hold, beside the tenant's own. ${ruleWords}`),
     normalizePath: flag()
       .optional()
       .describe(

@@ -1,7 +1,18 @@
 import * as z from 'zod';
 import { cors } from './cors.ts';
 import { errors } from './errors.ts';
-import { access, accessDescription, bind, claims, headers, match, routes, token } from './judgement.ts';
+import {
+  access,
+  accessDescription,
+  bind,
+  claims,
+  headers,
+  match,
+  routes,
+  rule,
+  ruleWords,
+  token,
+} from './judgement.ts';
 import { basic, discovery, jwks, keys, secret } from './keys.ts';
 import { replay } from './replay.ts';
 import { revoked } from './revoked.ts';
@@ -93,6 +104,7 @@ export const tenantFields = {
     .describe(
       'Claims that must equal a part of the request: path to path.NAME, query.NAME, header.NAME, client.NAME, host, method or body./json/pointer; a list of paths on the left means any of them, a list on the right all.',
     ),
+  rule: rule.optional().describe(`A CEL expression that must hold, for what claims and bind can't say. ${ruleWords}`),
   routes: routes
     .optional()
     .describe(
