@@ -1,6 +1,7 @@
 import { reasonNames } from '../gate/reasons.ts';
 import type { KeySourceState, KeySourceStatus } from '../keys/key-source-status.ts';
 import type { RevocationStatus } from '../state/revocation-lists.ts';
+import { boundLabels } from './bound-labels.ts';
 import { family, histogramFamily, type Sample } from './exposition.ts';
 import type { Measured } from './measured.ts';
 import type { ReloadReport } from './reload-report.ts';
@@ -18,6 +19,9 @@ export interface MetricSources {
   /** The config being served. */
   readonly config: { readonly generation: number; readonly hash: string; readonly tenants: number };
 }
+
+/** One number for two. */
+type Merge = (a: number, b: number) => number;
 
 /** The whole answer to a scrape. */
 export function renderMetrics(sources: MetricSources): string {
@@ -120,10 +124,10 @@ function stateFamilies(sources: MetricSources): string[] {
 }
 
 function keyFamilies({ keySources }: Measured): string[] {
-  const sources = [...Map.groupBy(keySources, (status) => status.url)];
+  const sources = boundLabels(Map.groupBy(keySources, (status) => status.url));
   // Tenants may ask for one URL in different ways: the worst of them is shown.
-  const worst = (value: (status: KeySourceStatus) => number, pick: (...values: number[]) => number): Sample[] =>
-    sources.map(([source, statuses]) => [{ source }, pick(...statuses.map(value))]);
+  const worst = (value: (status: KeySourceStatus) => number, pick: Merge): Sample[] =>
+    sources.map(([source, statuses]) => [{ source }, statuses.map(value).reduce((a, b) => pick(a, b))]);
   return [
     family(
       'jwtgate_jwks_keys',
@@ -179,34 +183,40 @@ function fetchCounts(source: string, statuses: readonly KeySourceStatus[]): Samp
 }
 
 function revocationFamilies({ revocations }: Measured): string[] {
-  const lists = [...Map.groupBy(revocations, (status) => status.url)];
+  const byList = Map.groupBy(revocations, (status) => status.url);
   // A file's former content is held beside its new one for as long as requests began with it: the newest comes last.
-  const newest = (value: (status: RevocationStatus) => number): Sample[] =>
-    lists.map(([list, statuses]) => [{ list }, value(statuses.at(-1) as RevocationStatus)]);
+  const newest = new Map([...byList].map(([list, statuses]) => [list, [statuses.at(-1) as RevocationStatus]]));
+  const lists = boundLabels(newest);
+  const sum: Merge = (a, b) => a + b;
+  const each = (value: (status: RevocationStatus) => number, pick: Merge): Sample[] =>
+    lists.map(([list, statuses]) => [{ list }, statuses.map(value).reduce((a, b) => pick(a, b))]);
   return [
     family(
       'jwtgate_revocation_entries',
       'gauge',
       'Entries of a revocation list.',
-      newest(({ entries }) => entries),
+      each(({ entries }) => entries, sum),
     ),
     family(
       'jwtgate_revocation_bytes',
       'gauge',
       'Memory that a revocation list takes.',
-      newest(({ bytes }) => bytes),
+      each(({ bytes }) => bytes, sum),
     ),
     family(
       'jwtgate_revocation_last_success_timestamp_seconds',
       'gauge',
       'When a revocation list was last read or fetched; 0: never.',
-      newest(({ lastSuccessMs }) => (lastSuccessMs ?? 0) / 1000),
+      each(({ lastSuccessMs }) => (lastSuccessMs ?? 0) / 1000, Math.min),
     ),
     family(
       'jwtgate_revocation_consecutive_failures',
       'gauge',
       'Attempts to fetch a revocation list that failed since the last success; the list before them is in force.',
-      lists.map(([list, statuses]) => [{ list }, Math.max(...statuses.map(({ failures }) => failures))]),
+      boundLabels(byList).map(([list, statuses]) => [
+        { list },
+        statuses.reduce((most, { failures }) => Math.max(most, failures), 0),
+      ]),
     ),
   ];
 }

@@ -1,6 +1,7 @@
 import type { Outcome } from '../gate/gate.ts';
 import { type Reason, reasonNames } from '../gate/reasons.ts';
 import { type DecisionWord, decisionWord } from './access-log.ts';
+import { maxLabelValues } from './bound-labels.ts';
 
 /**
  * What the metrics know of requests, as plain numbers: counting one costs a map look-up and a few additions. Labels
@@ -10,7 +11,7 @@ export interface Traffic {
   readonly tenants: Map<string, TenantCounts>;
   /** Requests for which no tenant was recognised; whatever a client makes up shares this one entry. */
   readonly unknownTenant: TenantCounts;
-  /** Tenants beyond the first `maxTenantLabels` that had a request. */
+  /** Tenants beyond the first `maxLabelValues` that had a request. */
   readonly otherTenants: TenantCounts;
   readonly durations: { readonly [word in DecisionWord]: Histogram };
   readonly upstreamDurations: Histogram;
@@ -38,9 +39,6 @@ export interface Histogram {
   readonly buckets: number[];
   sumS: number;
 }
-
-/** A time series a tenant and reason: this many tenants get their own, the rest share one. */
-export const maxTenantLabels = 1_000;
 
 const exchangeBoundsS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const verifyBoundsS = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5];
@@ -110,7 +108,7 @@ function countsOf(traffic: Traffic, tenant: string | undefined): TenantCounts {
   if (tenant === undefined) return traffic.unknownTenant;
   const known = traffic.tenants.get(tenant);
   if (known !== undefined) return known;
-  if (traffic.tenants.size >= maxTenantLabels) return traffic.otherTenants;
+  if (traffic.tenants.size >= maxLabelValues) return traffic.otherTenants;
   const counts = zeroCounts();
   traffic.tenants.set(tenant, counts);
   return counts;

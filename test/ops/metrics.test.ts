@@ -1,11 +1,13 @@
+import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import type { Decision } from '../../src/gate/decision.ts';
 import type { Outcome } from '../../src/gate/gate.ts';
 import { reasonNames } from '../../src/gate/reasons.ts';
 import type { KeySourceStatus } from '../../src/keys/key-source-status.ts';
+import { maxLabelValues } from '../../src/ops/bound-labels.ts';
 import type { Measured } from '../../src/ops/measured.ts';
 import { renderMetrics } from '../../src/ops/metrics.ts';
-import { countOutcome, forgetTenants, maxTenantLabels, observe, zeroTraffic } from '../../src/ops/traffic.ts';
+import { countOutcome, forgetTenants, observe, zeroTraffic } from '../../src/ops/traffic.ts';
 import { findSample, parseExposition } from '../support/exposition-parser.ts';
 import { measured, metricSources } from '../support/measured.ts';
 
@@ -79,9 +81,9 @@ test('every reason can be counted', () => {
 
 test('tenants beyond the first thousand share one label, so that series stay bounded', () => {
   const traffic = zeroTraffic();
-  for (let i = 0; i < maxTenantLabels + 500; i++) countOutcome(traffic, outcome({ tenant: `t${i}` }));
+  for (let i = 0; i < maxLabelValues + 500; i++) countOutcome(traffic, outcome({ tenant: `t${i}` }));
   const series = parseExposition(render({ traffic })).filter(({ name }) => name === 'jwtgate_requests_total');
-  expect(series.length).toBe(maxTenantLabels + 1);
+  expect(series.length).toBe(maxLabelValues + 1);
   expect(series.find(({ labels }) => labels.tenant === '_other')?.value).toBe(500);
 });
 
@@ -139,4 +141,53 @@ test('key sources and failed reloads are told', () => {
   expect(findSample(text, 'jwtgate_jwks_state', { state: 'absent' })).toBe(1);
   expect(findSample(text, 'jwtgate_jwks_state', { state: 'stale' })).toBe(0);
   expect(findSample(text, 'jwtgate_jwks_consecutive_failures')).toBe(3);
+});
+
+test('key sources and revocation lists beyond the first thousand share one label, which shows the worst of them', () => {
+  const many = Array.from({ length: maxLabelValues + 50 }, (_, i) => i);
+  const text = render({
+    keySources: many.map((i) =>
+      statusOf({ url: `https://id/${i}`, state: i === 1_020 ? 'absent' : 'fresh', failures: i }),
+    ),
+    revocations: many.map((i) => ({
+      url: `https://list/${i}`,
+      entries: 1,
+      bytes: 2,
+      lastSuccessMs: 1_000 * i,
+      failures: i,
+    })) as never,
+  });
+  const series = parseExposition(text);
+  for (const [label, name] of [
+    ['source', 'jwtgate_jwks_keys'],
+    ['list', 'jwtgate_revocation_entries'],
+  ] as const) {
+    const values = new Set(series.filter((each) => each.name === name).map(({ labels }) => labels[label]));
+    expect(values.size, name).toBe(maxLabelValues + 1);
+  }
+  const other = { source: '_other' };
+  expect(findSample(text, 'jwtgate_jwks_consecutive_failures', other)).toBe(1_049);
+  expect(findSample(text, 'jwtgate_jwks_state', { ...other, state: 'absent' })).toBe(1);
+  expect(findSample(text, 'jwtgate_revocation_entries', { list: '_other' })).toBe(50);
+  expect(findSample(text, 'jwtgate_revocation_last_success_timestamp_seconds', { list: '_other' })).toBe(1_000);
+  expect(findSample(text, 'jwtgate_revocation_consecutive_failures', { list: '_other' })).toBe(1_049);
+});
+
+const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
+
+test.skipIf(!hasPromtool)(`promtool finds no fault with any family${hasPromtool ? '' : ' (needs promtool)'}`, () => {
+  const traffic = zeroTraffic();
+  for (const reason of reasonNames) countOutcome(traffic, outcome({ tenant: 'acme' }, {}, { reason }));
+  const text = render({
+    traffic,
+    keySources: [statusOf({ state: 'fresh', fetches: { fetched: 1, unreachable: 2 } })],
+    revocations: [{ url: 'https://list', entries: 1, bytes: 2, lastSuccessMs: 1, failures: 0 }] as never,
+    replays: { entries: 1, shared: [{ store: 'redis://store', connected: true }] } as never,
+    tls: { expiryMs: { listen: 1_000 }, handshakes: new Map([['ok', 1]]) } as never,
+  });
+  const families = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
+  const withSamples = parseExposition(text).map(({ name }) => name.replace(/_(?:bucket|sum|count)$/, ''));
+  expect([...families].filter((name) => !withSamples.includes(name as string))).toEqual([]);
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+  expect({ status, said: stdout + stderr }).toEqual({ status: 0, said: '' });
 });
