@@ -6,6 +6,7 @@ import { isPlanned, notYetText } from './not-yet.ts';
 import { type Container, findSpan, isContainer, type Places, type PlainObject } from './places.ts';
 import { config } from './shape/config.ts';
 import { flattenIssues, issueText, nearestValue } from './shape/issue-text.ts';
+import { isOptionalField } from './shape/lazy-fields.ts';
 import { isKeyShowable, keysAt } from './shape/walk.ts';
 
 type Fields = Readonly<Record<string, z.ZodType>>;
@@ -103,7 +104,8 @@ export function createShapeCheck(places: Places, report: Report): ShapeCheck {
   const defaultsOf = (fields: Fields): Readonly<Record<string, unknown>> => {
     let values = defaults.get(fields);
     if (values === undefined) {
-      values = Object.fromEntries(Object.entries(fields).map(([key, schema]) => [key, schema.parse(undefined)]));
+      const keys = Object.keys(fields).filter((key) => !isOptionalField(fields, key));
+      values = Object.fromEntries(keys.map((key) => [key, fields[key]?.parse(undefined)]));
       defaults.set(fields, values);
     }
     return values;

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import * as z from 'zod';
 import { cors } from './cors.ts';
 import { errors } from './errors.ts';
+import { joinFields, lazyFields, lazyObject, optional } from './lazy-fields.ts';
 import { listenAddress, listener } from './listener.ts';
 import { replay } from './replay.ts';
 import { revoked } from './revoked.ts';
@@ -22,125 +23,140 @@ const proxyRange = z.string().refine((text) => text === 'unix' || isCidr(text), 
 });
 
 /** Every key of the main file but `tenants`, `templates` and `include`, which are gathered over all files. */
-export const globalFields = {
-  listen: listener
-    .prefault('0.0.0.0:8080')
-    .describe(
-      'Where requests come in: "host:port", "unix:/path", or {address, tls: {cert, key, …}}. Default: 0.0.0.0:8080.',
-    ),
-  upstream: upstream
-    .optional()
-    .describe('Where requests go: a URL, unix:/path, or {url, …}. A tenant may have its own.'),
-  ops: z
-    .union([z.literal('off'), listenAddress()], { error: 'must be "host:port", "unix:/path" or off' })
-    .prefault('0.0.0.0:9901')
-    .describe(
-      'Where /livez, /readyz and /metrics answer, for kubelet and Prometheus: "host:port", "unix:/path" or `off`. Default: 0.0.0.0:9901.',
-    ),
-  verify: verify
-    .optional()
-    .describe(
+export const globalFields = lazyFields({
+  listen: () =>
+    listener
+      .prefault('0.0.0.0:8080')
+      .describe(
+        'Where requests come in: "host:port", "unix:/path", or {address, tls: {cert, key, …}}. Default: 0.0.0.0:8080.',
+      ),
+  upstream: optional(() =>
+    upstream.describe('Where requests go: a URL, unix:/path, or {url, …}. A tenant may have its own.'),
+  ),
+  ops: () =>
+    z
+      .union([z.literal('off'), listenAddress()], { error: 'must be "host:port", "unix:/path" or off' })
+      .prefault('0.0.0.0:9901')
+      .describe(
+        'Where /livez, /readyz and /metrics answer, for kubelet and Prometheus: "host:port", "unix:/path" or `off`. Default: 0.0.0.0:9901.',
+      ),
+  verify: optional(() =>
+    verify.describe(
       'Where another proxy asks whether a request of its own may pass (nginx auth_request, Traefik ForwardAuth, Caddy forward_auth, Envoy ext_authz, HAProxy): {address, front}. Only peers in trustedProxies may ask. Default: nowhere.',
     ),
-  watch: flag()
-    .prefault(false)
-    .describe('true: reload when a file of the config changes, as SIGHUP does. Default: false.'),
-  lane: z
-    .enum(['auto', 'node'])
-    .prefault('auto')
-    .describe(
-      "`auto`: ordinary requests take the fast lane, jwtgate's own strict HTTP parser, and all others the node lane, Node's. `node`: all take the node lane. Default: auto.",
-    ),
-  trustedProxies: z
-    .array(proxyRange)
-    .prefault([])
-    .describe(
-      'Address ranges whose X-Forwarded-* and Forwarded headers are believed (`unix`: whoever comes by a unix socket); from anyone else they are replaced. Default: none.',
-    ),
-  limits: z
-    .strictObject({
-      headerBytes: size(1024, 1024 * 1024)
-        .prefault('16KiB')
-        .describe('Most bytes of a request head: request line and headers. Default: 16KiB.'),
-      headerCount: count(1, 10_000).prefault(100).describe('Most headers of a request. Default: 100.'),
-      tokenBytes: size(128, 1024 * 1024)
-        .prefault('8KiB')
-        .describe('Longest token. Default: 8KiB.'),
-      bodyBytes: size(0, 64 * 1024 * 1024)
-        .prefault('64KiB')
-        .describe('Longest body that a rule reads; other bodies stream, of any length. Default: 64KiB.'),
+  ),
+  watch: () =>
+    flag().prefault(false).describe('true: reload when a file of the config changes, as SIGHUP does. Default: false.'),
+  lane: () =>
+    z
+      .enum(['auto', 'node'])
+      .prefault('auto')
+      .describe(
+        "`auto`: ordinary requests take the fast lane, jwtgate's own strict HTTP parser, and all others the node lane, Node's. `node`: all take the node lane. Default: auto.",
+      ),
+  trustedProxies: () =>
+    z
+      .array(proxyRange)
+      .prefault([])
+      .describe(
+        'Address ranges whose X-Forwarded-* and Forwarded headers are believed (`unix`: whoever comes by a unix socket); from anyone else they are replaced. Default: none.',
+      ),
+  limits: () =>
+    lazyObject({
+      headerBytes: () =>
+        size(1024, 1024 * 1024)
+          .prefault('16KiB')
+          .describe('Most bytes of a request head: request line and headers. Default: 16KiB.'),
+      headerCount: () => count(1, 10_000).prefault(100).describe('Most headers of a request. Default: 100.'),
+      tokenBytes: () =>
+        size(128, 1024 * 1024)
+          .prefault('8KiB')
+          .describe('Longest token. Default: 8KiB.'),
+      bodyBytes: () =>
+        size(0, 64 * 1024 * 1024)
+          .prefault('64KiB')
+          .describe('Longest body that a rule reads; other bodies stream, of any length. Default: 64KiB.'),
     })
-    .prefault({})
-    .describe('What a request may have at most.'),
-  timeouts: z
-    .strictObject({
-      header: duration({ minMs: 100 })
-        .prefault('10s')
-        .describe('From the first byte of a request to the end of its head. Default: 10s.'),
-      idle: duration({ minMs: 100 })
-        .prefault('75s')
-        .describe(
-          'Between requests on a connection, and without a byte in either direction of a stream. Default: 75s.',
-        ),
-      connect: duration({ minMs: 10 }).prefault('5s').describe('To connect to the upstream. Default: 5s.'),
-      response: duration({ minMs: 10 })
-        .prefault('60s')
-        .describe("From the end of the request to the head of the upstream's response. Default: 60s."),
-      drainDelay: duration()
-        .prefault('0s')
-        .describe(
-          'From a stop signal until no more connections are accepted: readiness says no at once, and load balancers need a while to notice. 5s to 15s behind one. Default: 0s.',
-        ),
-      drain: duration()
-        .prefault('25s')
-        .describe(
-          "How long a stop waits, after that, for exchanges under way. Keep both together below the pod's terminationGracePeriodSeconds. Default: 25s.",
-        ),
+      .prefault({})
+      .describe('What a request may have at most.'),
+  timeouts: () =>
+    lazyObject({
+      header: () =>
+        duration({ minMs: 100 })
+          .prefault('10s')
+          .describe('From the first byte of a request to the end of its head. Default: 10s.'),
+      idle: () =>
+        duration({ minMs: 100 })
+          .prefault('75s')
+          .describe(
+            'Between requests on a connection, and without a byte in either direction of a stream. Default: 75s.',
+          ),
+      connect: () => duration({ minMs: 10 }).prefault('5s').describe('To connect to the upstream. Default: 5s.'),
+      response: () =>
+        duration({ minMs: 10 })
+          .prefault('60s')
+          .describe("From the end of the request to the head of the upstream's response. Default: 60s."),
+      drainDelay: () =>
+        duration()
+          .prefault('0s')
+          .describe(
+            'From a stop signal until no more connections are accepted: readiness says no at once, and load balancers need a while to notice. 5s to 15s behind one. Default: 0s.',
+          ),
+      drain: () =>
+        duration()
+          .prefault('25s')
+          .describe(
+            "How long a stop waits, after that, for exchanges under way. Keep both together below the pod's terminationGracePeriodSeconds. Default: 25s.",
+          ),
     })
-    .prefault({})
-    .describe('How long things may take.'),
-  verdictCache: z
-    .strictObject({
-      entries: count(0, 10_000_000)
-        .prefault(10_000)
-        .describe('Most tokens whose checked signature is remembered; 0 turns it off. Default: 10000.'),
-      bytes: size(0, 8 * 1024 ** 3)
-        .prefault('32MiB')
-        .describe('Most memory for them. Default: 32MiB.'),
+      .prefault({})
+      .describe('How long things may take.'),
+  verdictCache: () =>
+    lazyObject({
+      entries: () =>
+        count(0, 10_000_000)
+          .prefault(10_000)
+          .describe('Most tokens whose checked signature is remembered; 0 turns it off. Default: 10000.'),
+      bytes: () =>
+        size(0, 8 * 1024 ** 3)
+          .prefault('32MiB')
+          .describe('Most memory for them. Default: 32MiB.'),
     })
-    .prefault({})
-    .describe(
-      'Signatures that were checked before. Times, claims and bindings are judged on every request all the same.',
-    ),
-  log: z
-    .strictObject({
-      level: z
-        .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
-        .prefault('info')
-        .describe('Least severe level that is logged. Default: info.'),
-      format: z
-        .enum(['auto', 'json', 'text'])
-        .prefault('auto')
-        .describe('`auto`: text in a terminal, JSON elsewhere. Default: auto.'),
-      access: flag().prefault(true).describe('One line a request. Default: true.'),
+      .prefault({})
+      .describe(
+        'Signatures that were checked before. Times, claims and bindings are judged on every request all the same.',
+      ),
+  log: () =>
+    lazyObject({
+      level: () =>
+        z
+          .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+          .prefault('info')
+          .describe('Least severe level that is logged. Default: info.'),
+      format: () =>
+        z
+          .enum(['auto', 'json', 'text'])
+          .prefault('auto')
+          .describe('`auto`: text in a terminal, JSON elsewhere. Default: auto.'),
+      access: () => flag().prefault(true).describe('One line a request. Default: true.'),
     })
-    .prefault({})
-    .describe('What is logged, to standard output. Tokens and secrets never are.'),
-  revoked: revoked
-    .optional()
-    .describe('List of tokens of any tenant that are not accepted any more: {file} or {url, …}. Default: none.'),
-  replay: replay
-    .optional()
-    .describe('Tokens are for one request each: for tenants that say nothing else. Default: off.'),
-  cors: cors
-    .optional()
-    .describe(
+      .prefault({})
+      .describe('What is logged, to standard output. Tokens and secrets never are.'),
+  revoked: optional(() =>
+    revoked.describe('List of tokens of any tenant that are not accepted any more: {file} or {url, …}. Default: none.'),
+  ),
+  replay: optional(() =>
+    replay.describe('Tokens are for one request each: for tenants that say nothing else. Default: off.'),
+  ),
+  cors: optional(() =>
+    cors.describe(
       'Which web pages may call (CORS): for tenants that say nothing else, and where tenants are recognised by their tokens, which preflights do not carry.',
     ),
-  errors: errors
-    .optional()
-    .describe("How refusals look before a tenant is known, and what a tenant's own `errors` is laid upon."),
-};
+  ),
+  errors: optional(() =>
+    errors.describe("How refusals look before a tenant is known, and what a tenant's own `errors` is laid upon."),
+  ),
+});
 
 export const globals = z.strictObject(globalFields);
 
@@ -148,16 +164,19 @@ export const globals = z.strictObject(globalFields);
 export type GlobalConfig = z.output<typeof globals>;
 
 /** Keys that every file may have. */
-export const sharedFields = {
-  templates: z.record(tenantId, tenant).optional().describe('Named partial tenants, for what many tenants share.'),
-  tenants: z.record(tenantId, tenant).optional().describe('The tenants, by id. The id is `${tenant}` in their values.'),
-  include: z
-    .array(words())
-    .optional()
-    .describe(
-      'More files with tenants, templates or includes: paths or patterns (tenants.d/*.yaml), relative to this file.',
-    ),
-};
+export const sharedFields = lazyFields({
+  templates: optional(() => z.record(tenantId, tenant).describe('Named partial tenants, for what many tenants share.')),
+  tenants: optional(() =>
+    z.record(tenantId, tenant).describe('The tenants, by id. The id is `${tenant}` in their values.'),
+  ),
+  include: optional(() =>
+    z
+      .array(words())
+      .describe(
+        'More files with tenants, templates or includes: paths or patterns (tenants.d/*.yaml), relative to this file.',
+      ),
+  ),
+});
 
 /** The whole of a main file: for the JSON Schema and for finding one's way in it. Loading checks its parts one by one. */
-export const config = z.strictObject({ ...globalFields, ...sharedFields });
+export const config = z.strictObject(joinFields(globalFields, sharedFields));

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type ClientField, clientFields } from '../../template/client-field.ts';
+import { lazyObject } from './lazy-fields.ts';
 import { anyJson, count, flag, headerName, oneOrMore, textOrNumber, words } from './values.ts';
 
 /* What is judged of a request and its token: match, token locations, claims, bind, routes. */
@@ -35,33 +36,34 @@ const clientMatch = z
     error: 'must name at least one',
   });
 
-const matchObject = z
-  .strictObject({
-    host: words()
+const matchObject = lazyObject({
+  host: () =>
+    words()
       .regex(/^(?:\*\.)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$|^\[[0-9A-Fa-f:.]+\]$/, {
         error: 'must be a host name, or *.suffix for every host below it (without port)',
       })
       .optional()
       .describe('Host the request is for: exact, or `*.suffix`. Letter case and port do not matter.'),
-    path: words()
-      .optional()
-      .describe('Path pattern: `/a/{name}/**`. `{name}` is one segment, `**` at the end is any rest.'),
-    header: ids(
+  path: () =>
+    words().optional().describe('Path pattern: `/a/{name}/**`. `{name}` is one segment, `**` at the end is any rest.'),
+  header: () =>
+    ids(
       headerName(),
       'Header values of the request that must be equal; null: no such header. Anyone can send them: they only choose.',
     ),
-    query: ids(words(), 'Query parameters of the request that must be equal; null: no such parameter.'),
-    client: clientMatch
+  query: () => ids(words(), 'Query parameters of the request that must be equal; null: no such parameter.'),
+  client: () =>
+    clientMatch
       .optional()
       .describe(
         "Fields of the client's certificate that must be equal; null: no such field, or no certificate. TLS has verified them: see listen.tls.clientCa.",
       ),
-    basicUser: words().optional().describe('User of HTTP Basic credentials, which must then be those of `basic`.'),
-    kid: textOrNumber().optional().describe("The token's key ID. A number in a token is compared as its text."),
-    issuer: words().optional().describe("The token's `iss` claim."),
-    tokenHeader: ids(words(), "Members of the token's JOSE header, e.g. {iss: https://…}; null: no such member."),
-    claim: ids(words(), 'Claims of the token, by path, e.g. {tid: 4711}; null: no such claim.'),
-  })
+  basicUser: () => words().optional().describe('User of HTTP Basic credentials, which must then be those of `basic`.'),
+  kid: () => textOrNumber().optional().describe("The token's key ID. A number in a token is compared as its text."),
+  issuer: () => words().optional().describe("The token's `iss` claim."),
+  tokenHeader: () => ids(words(), "Members of the token's JOSE header, e.g. {iss: https://…}; null: no such member."),
+  claim: () => ids(words(), 'Claims of the token, by path, e.g. {tid: 4711}; null: no such claim.'),
+})
   .refine((value) => Object.values(value).some((member) => member !== undefined), {
     error: 'must name at least one thing to recognise the tenant by',
   })
@@ -71,28 +73,31 @@ export type MatchConfig = z.output<typeof matchObject>;
 
 export const match = oneOrMore(matchObject);
 
-const tokenLocation = z
-  .strictObject({
-    header: headerName().optional().describe('Name of the header that holds the token.'),
-    scheme: z
+const tokenLocation = lazyObject({
+  header: () => headerName().optional().describe('Name of the header that holds the token.'),
+  scheme: () =>
+    z
       .string()
       .regex(/^[A-Za-z][A-Za-z0-9+.-]*$/, { error: 'must be a scheme such as Bearer' })
       .optional()
       .describe('Word before the token, letter case ignored. Default: none, the header holds the bare token.'),
-    query: words().optional().describe('Name of the query parameter. Tokens in URLs end up in logs: prefer a header.'),
-    cookie: z
+  query: () =>
+    words().optional().describe('Name of the query parameter. Tokens in URLs end up in logs: prefer a header.'),
+  cookie: () =>
+    z
       .string()
       .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, { error: 'must be a cookie name (RFC 6265)' })
       .optional()
       .describe('Name of the cookie. Browsers send it by themselves: guard against cross-site requests.'),
-    websocketProtocol: z
+  websocketProtocol: () =>
+    z
       .string()
       .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, { error: 'must be the beginning of a protocol, such as bearer.' })
       .optional()
       .describe(
         'Beginning of the entry of Sec-WebSocket-Protocol behind which the token stands, e.g. bearer. It does not travel on; the client has to offer another entry for the upstream to choose.',
       ),
-  })
+})
   .superRefine(({ header, scheme, query, cookie, websocketProtocol }, context) => {
     const given = [header, query, cookie, websocketProtocol].filter((one) => one !== undefined).length;
     const message = 'must have exactly one of header, query, cookie, websocketProtocol';
@@ -109,21 +114,23 @@ export const token = oneOrMore(tokenLocation);
 
 const conditionWords = 'must be required, absent, a value, or {oneOf | contains | matches | equals}';
 
-const conditionObject = z
-  .strictObject({
-    oneOf: z
+const conditionObject = lazyObject({
+  oneOf: () =>
+    z
       .array(anyJson())
       .min(1, { error: 'must not be an empty list' })
       .optional()
       .describe('The claim equals one of these.'),
-    contains: anyJson()
+  contains: () =>
+    anyJson()
       .optional()
       .describe('The claim, a list, or text of words with spaces between, holds this value; a list here: all of them.'),
-    matches: words()
+  matches: () =>
+    words()
       .optional()
       .describe('The whole claim, a text, matches this RE2 expression (no back-references; linear time).'),
-    equals: anyJson().optional().describe('The claim equals this value, of the same type.'),
-  })
+  equals: () => anyJson().optional().describe('The claim equals this value, of the same type.'),
+})
   .refine((value) => Object.values(value).some((member) => member !== undefined), { error: conditionWords })
   .meta({ id: 'condition' });
 
@@ -139,26 +146,27 @@ const bindFrom = z
   .string({ error: bindWords })
   .regex(/^(?:path|query|header|client)\..+$|^host$|^method$|^body\.\/.*$/s, { error: bindWords });
 
-const bindObject = z
-  .strictObject({
-    from: bindFrom.describe(
+const bindObject = lazyObject({
+  from: () =>
+    bindFrom.describe(
       'Where in the request: path.NAME, query.NAME, header.NAME, host, method or body./json/pointer; client.NAME: of its verified certificate.',
     ),
-    as: z
+  as: () =>
+    z
       .enum(['exact', 'text'])
       .optional()
       .describe(
         'How a value of the body is compared. `exact` (default): 2315 and "2315" differ. `text`: they are the same id. All else in a request is text.',
       ),
-    split: words().optional().describe('Separator at which the value is cut; `part` says which piece is compared.'),
-    part: count(0, 1000).optional().describe('Piece that is compared, from 0.'),
-    optional: flag()
+  split: () => words().optional().describe('Separator at which the value is cut; `part` says which piece is compared.'),
+  part: () => count(0, 1000).optional().describe('Piece that is compared, from 0.'),
+  optional: () =>
+    flag()
       .optional()
       .describe('true: a request without this value passes; one with another value never does. Default: false.'),
-  })
-  .refine(({ split, part }) => (split === undefined) === (part === undefined), {
-    error: 'split and part go together, e.g. split: "/", part: 0',
-  });
+}).refine(({ split, part }) => (split === undefined) === (part === undefined), {
+  error: 'split and part go together, e.g. split: "/", part: 0',
+});
 
 const bindSource = z.union([bindFrom, bindObject], {
   error: `${bindWords}, or an object {from, as, split, part, optional}`,
@@ -176,23 +184,23 @@ export const access = z.enum(['required', 'optional', 'public'], { error: 'must 
 const accessWords =
   '`required`: a valid token. `optional`: no token passes without identity, a bad one is refused. `public`: no token is looked at, and none travels on.';
 
-const route = z
-  .strictObject({
-    path: words().describe('Path pattern: `/a/{name}/**`. The first route whose path and method fit decides.'),
-    methods: oneOrMore(z.string().regex(/^[A-Z][A-Z0-9_-]*$/, { error: 'must be a method in capitals, such as GET' }))
+const route = lazyObject({
+  path: () => words().describe('Path pattern: `/a/{name}/**`. The first route whose path and method fit decides.'),
+  methods: () =>
+    oneOrMore(z.string().regex(/^[A-Z][A-Z0-9_-]*$/, { error: 'must be a method in capitals, such as GET' }))
       .optional()
       .describe('Methods it is for. Default: all. HEAD and OPTIONS are methods like any other.'),
-    access: access.optional().describe(`${accessWords} Default: the tenant's.`),
-    claims: claims.optional().describe("Conditions on claims, beside the tenant's own."),
-    bind: bind.optional().describe("Claims that must equal parts of the request, beside the tenant's own."),
-    rule: rule.optional().describe(`A CEL expression that must hold, beside the tenant's own. ${ruleWords}`),
-    normalizePath: flag()
+  access: () => access.optional().describe(`${accessWords} Default: the tenant's.`),
+  claims: () => claims.optional().describe("Conditions on claims, beside the tenant's own."),
+  bind: () => bind.optional().describe("Claims that must equal parts of the request, beside the tenant's own."),
+  rule: () => rule.optional().describe(`A CEL expression that must hold, beside the tenant's own. ${ruleWords}`),
+  normalizePath: () =>
+    flag()
       .optional()
       .describe(
         "true: a path with dot segments, encoded slashes or `//` is judged and forwarded in its plain form instead of refused. Default: the tenant's.",
       ),
-  })
-  .meta({ id: 'route' });
+}).meta({ id: 'route' });
 
 export type RouteConfig = z.output<typeof route>;
 
@@ -200,21 +208,22 @@ export const routes = z.array(route);
 
 const headerTemplate = words('must be text, such as ${claims.sub}');
 
-const headerObject = z
-  .strictObject({
-    value: headerTemplate.describe(
+const headerObject = lazyObject({
+  value: () =>
+    headerTemplate.describe(
       'Text in which `${claims.…}`, `${path.…}`, `${client.…}`, `${request.id}` and `${tenant}` are filled.',
     ),
-    list: z
+  list: () =>
+    z
       .enum(['comma', 'json', 'repeat'])
       .prefault('comma')
       .describe('How a list is written: joined by commas (default), as JSON, or one header line a member.'),
-    encode: z
+  encode: () =>
+    z
       .enum(['reject', 'percent', 'base64url', 'rfc8187'])
       .prefault('reject')
       .describe('What happens to characters that a header cannot carry. `reject` (default) refuses the request.'),
-  })
-  .meta({ id: 'header' });
+}).meta({ id: 'header' });
 
 export type HeaderConfig = z.output<typeof headerObject>;
 

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import * as z from 'zod';
+import { lazyObject } from './lazy-fields.ts';
 import { pemFile, privateKeyFile } from './pem.ts';
 
 /** Where a listener stands; an empty host is every interface, IPv6 and IPv4. */
@@ -29,41 +30,45 @@ export function listenAddress(error = 'must be "host:port" or "unix:/path"') {
   });
 }
 
-const listenTls = z
-  .strictObject({
-    cert: pemFile().describe(
+const listenTls = lazyObject({
+  cert: () =>
+    pemFile().describe(
       "The server's certificate, and behind it those that lead to its CA: a path, or PEM text. Read again on reload.",
     ),
-    key: privateKeyFile().describe(
+  key: () =>
+    privateKeyFile().describe(
       'Private key of `cert`: a path, {file} or {env}. PEM text works too, but leaves the key in the config.',
     ),
-    clientCa: pemFile()
+  clientCa: () =>
+    pemFile()
       .optional()
       .describe(
         'CA certificates by which clients must be certified: a path, or PEM text. Default: clients are not asked for a certificate.',
       ),
-    clientAuth: z
+  clientAuth: () =>
+    z
       .enum(['required', 'optional'])
       .optional()
       .describe(
         'With `clientCa`: whether a client may come without a certificate. One that is not valid is refused either way. Default: required.',
       ),
-    clientCrl: pemFile()
+  clientCrl: () =>
+    pemFile()
       .optional()
       .describe(
         'Revocation list of every CA in `clientCa`, in PEM: a path, or the text. A client whose CA has none is refused. Default: none is looked at.',
       ),
-    minVersion: z
+  minVersion: () =>
+    z
       .enum(['TLSv1.2', 'TLSv1.3'])
       .prefault('TLSv1.2')
       .describe('Oldest version of TLS that is spoken. Default: TLSv1.2.'),
-  })
-  .superRefine(({ clientCa, clientAuth, clientCrl }, context) => {
-    if (clientCa !== undefined) return;
-    for (const [name, value] of Object.entries({ clientAuth, clientCrl })) {
-      if (value !== undefined) context.addIssue({ code: 'custom', path: [name], message: 'goes with clientCa only' });
-    }
-  });
+}).superRefine(({ clientCa, clientAuth, clientCrl }, context) => {
+  if (clientCa !== undefined) return;
+  for (const [name, value] of Object.entries({ clientAuth, clientCrl })) {
+    if (value !== undefined) context.addIssue({ code: 'custom', path: [name], message: 'goes with clientCa only' });
+  }
+});
 
 export type ListenTlsConfig = z.output<typeof listenTls>;
 
@@ -74,9 +79,9 @@ export const listener = z
   .union(
     [
       listenAddress(listenerWords),
-      z.strictObject({
-        address: listenAddress().describe('"host:port" or "unix:/path".'),
-        tls: listenTls.optional().describe('Speaks TLS to clients, and nothing else. Default: plain HTTP.'),
+      lazyObject({
+        address: () => listenAddress().describe('"host:port" or "unix:/path".'),
+        tls: () => listenTls.optional().describe('Speaks TLS to clients, and nothing else. Default: plain HTTP.'),
       }),
     ],
     { error: listenerWords },
