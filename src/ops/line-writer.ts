@@ -12,21 +12,30 @@ export interface LineWriter {
 export interface LineWriterOptions {
   /** Lines are gathered for this long, so that a busy proxy pays one system call for many. */
   readonly gatherMs?: number;
-  /** Or until this many characters wait. */
-  readonly gatherChars?: number;
+  /** Or until this many bytes wait. */
+  readonly gatherBytes?: number;
   /** More than this is never held: what comes on top is dropped and counted. */
-  readonly maxBufferedChars?: number;
+  readonly maxBufferedBytes?: number;
 }
+
+const newline = 0x0a;
 
 /**
  * A bounded buffer before stdout. Logging must not be able to stop traffic: a reader that is slow costs lines, a
  * reader that is gone (EPIPE) costs the log, and neither costs a request.
+ *
+ * A line becomes bytes at once, in one of two buffers that take turns: as text, thousands of small pieces a second would
+ * outlive a collection of garbage or two before they are written.
  */
 export function createLineWriter(stream: Writable, options: LineWriterOptions = {}): LineWriter {
-  const { gatherMs = 20, gatherChars = 16_384, maxBufferedChars = 1_048_576 } = options;
-  let gathered = '';
+  const { gatherMs = 20, gatherBytes = 16_384, maxBufferedBytes = 1_048_576 } = options;
+  const usualBytes = 2 * gatherBytes;
+  let gathered: Buffer = Buffer.allocUnsafeSlow(usualBytes);
+  let gatheredBytes = 0;
   let gatheredLines = 0;
-  let inFlightChars = 0;
+  /** The buffer that is not being filled, unless it is being written. */
+  let spare: Buffer | undefined;
+  let inFlightBytes = 0;
   let droppedLines = 0;
   let broken = false;
   let closed = false;
@@ -40,24 +49,28 @@ export function createLineWriter(stream: Writable, options: LineWriterOptions = 
   });
 
   function settle(): void {
-    inFlightChars = 0;
+    inFlightBytes = 0;
     if (broken) {
       droppedLines += gatheredLines;
-      gathered = '';
+      gatheredBytes = 0;
       gatheredLines = 0;
     }
-    if (gathered === '') whenIdle?.();
-    else if (gathered.length >= gatherChars || timer === undefined) flush();
+    if (gatheredBytes === 0) whenIdle?.();
+    else if (gatheredBytes >= gatherBytes || timer === undefined) flush();
   }
 
   function flush(): void {
-    if (inFlightChars > 0 || gathered === '') return;
-    const chunk = gathered;
-    inFlightChars = chunk.length;
-    gathered = '';
+    if (inFlightBytes > 0 || gatheredBytes === 0) return;
+    const written = gathered;
+    inFlightBytes = gatheredBytes;
+    gathered = spare ?? Buffer.allocUnsafeSlow(usualBytes);
+    spare = undefined;
+    gatheredBytes = 0;
     gatheredLines = 0;
     // One write in flight: what the stream holds is bounded by what we handed it.
-    stream.write(chunk, 'latin1', (error) => {
+    stream.write(written.subarray(0, inFlightBytes), (error) => {
+      // One that had to grow for a slow reader is not kept.
+      if (written.length === usualBytes) spare = written;
       if (error) broken = true;
       settle();
     });
@@ -65,7 +78,7 @@ export function createLineWriter(stream: Writable, options: LineWriterOptions = 
 
   /** The first line after a pause goes out at once; those that follow within `gatherMs` go together. */
   function flushSoon(): void {
-    if (timer !== undefined || inFlightChars > 0) return;
+    if (timer !== undefined || inFlightBytes > 0) return;
     flush();
     timer = setTimeout(() => {
       timer = undefined;
@@ -74,16 +87,26 @@ export function createLineWriter(stream: Writable, options: LineWriterOptions = 
     timer.unref();
   }
 
+  function makeRoom(bytes: number): void {
+    if (gatheredBytes + bytes <= gathered.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(2 * gathered.length, gatheredBytes + bytes));
+    gathered.copy(larger, 0, 0, gatheredBytes);
+    gathered = larger;
+  }
+
   return {
     write(line) {
-      if (broken || closed || gathered.length + inFlightChars + line.length > maxBufferedChars) {
+      const bytes = line.length + 1;
+      if (broken || closed || gatheredBytes + inFlightBytes + bytes > maxBufferedBytes) {
         droppedLines++;
         return;
       }
-      gathered += line;
-      gathered += '\n';
+      makeRoom(bytes);
+      gathered.write(line, gatheredBytes, 'latin1');
+      gatheredBytes += bytes;
+      gathered[gatheredBytes - 1] = newline;
       gatheredLines++;
-      if (gathered.length >= gatherChars) flush();
+      if (gatheredBytes >= gatherBytes) flush();
       else flushSoon();
     },
     get droppedLines() {
@@ -91,7 +114,7 @@ export function createLineWriter(stream: Writable, options: LineWriterOptions = 
     },
     async close(deadlineMs) {
       closed = true;
-      if (broken || (gathered === '' && inFlightChars === 0)) return;
+      if (broken || (gatheredBytes === 0 && inFlightBytes === 0)) return;
       await new Promise<void>((resolve) => {
         const deadline = setTimeout(resolve, deadlineMs);
         whenIdle = () => {

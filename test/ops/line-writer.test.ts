@@ -8,8 +8,12 @@ function slowStream() {
   let finishWrite: ((error?: Error) => void) | undefined;
   const stream = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      chunks.push(chunk.toString('latin1'));
-      finishWrite = done;
+      const at = chunks.push(chunk.toString('latin1')) - 1;
+      finishWrite = (error) => {
+        // What is being written stays as it is until it has been.
+        expect(chunk.toString('latin1')).toBe(chunks[at]);
+        done(error);
+      };
     },
   });
   return {
@@ -38,7 +42,7 @@ test('the first line goes out at once, those that follow closely go together and
 
 test('a reader that does not read costs lines, never memory: what is dropped is counted', async () => {
   const reader = slowStream();
-  const writer = createLineWriter(reader.stream, { gatherChars: 100, maxBufferedChars: 1_000 });
+  const writer = createLineWriter(reader.stream, { gatherBytes: 100, maxBufferedBytes: 1_000 });
   for (let i = 0; i < 1_000; i++) writer.write('x'.repeat(49));
   // One chunk is in the stream, the rest waits, and together they are no more than the bound.
   expect(reader.chunks.join('').length).toBe(50);
@@ -46,6 +50,30 @@ test('a reader that does not read costs lines, never memory: what is dropped is 
   reader.take();
   await reader.written();
   expect(reader.chunks.join('').length).toBe(1_000);
+});
+
+test('what a reader gets is what was written, however long it takes to read and however much comes meanwhile', async () => {
+  const reader = slowStream();
+  const writer = createLineWriter(reader.stream, { gatherMs: 1, gatherBytes: 64 });
+  const lines = Array.from({ length: 200 }, (_, i) => `${i}:${'x'.repeat(i)}`);
+  for (const line of lines) {
+    writer.write(line);
+    if (line.length % 7 === 0) {
+      await reader.written();
+      reader.take();
+    }
+  }
+  const closed = writer.close(10_000);
+  let isClosed = false;
+  void closed.then(() => {
+    isClosed = true;
+  });
+  while (!isClosed) {
+    reader.take();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(reader.chunks.join('')).toBe(`${lines.join('\n')}\n`);
+  expect(writer.droppedLines).toBe(0);
 });
 
 test('a reader that went away (EPIPE) ends the log and nothing else', async () => {
@@ -63,7 +91,7 @@ test('a reader that went away (EPIPE) ends the log and nothing else', async () =
 
 test('closing writes what is left', async () => {
   const reader = slowStream();
-  const writer = createLineWriter(reader.stream, { gatherMs: 60_000, gatherChars: 1_000 });
+  const writer = createLineWriter(reader.stream, { gatherMs: 60_000, gatherBytes: 1_000 });
   writer.write('one');
   const closed = writer.close(10_000);
   await reader.written();
