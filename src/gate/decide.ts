@@ -4,6 +4,7 @@ import type { Allowed, Answered, Decision, DecisionFacts, Refused } from './deci
 import { type Denial, deny, distrusts } from './denial.ts';
 import { upstreamHeaders } from './headers.ts';
 import { filledLocations, type Identified, type Judgement, judge } from './judge.ts';
+import type { TokenLocation } from './locate.ts';
 import { parseTarget } from './path.ts';
 import type { Policy } from './policy.ts';
 import { withoutQueryParameters } from './query.ts';
@@ -62,18 +63,17 @@ function answerPreflight(cors: Cors, head: RequestHead, facts: DecisionFacts | u
 }
 
 function conclude(found: Case, { outcome, facts }: Judgement): Decision | Promise<Decision> {
-  const { tenant, target, head } = found;
-  const allFacts: DecisionFacts = { tenant: tenant.id, path: target.rawPath, ...facts };
+  const { tenant, head } = found;
   switch (outcome.kind) {
     case 'identified':
-      return send(found, allFacts, outcome, outcome);
+      return send(found, facts, outcome, outcome);
     case 'anonymous':
-      return send(found, allFacts, { stripped: outcome.stripped, identity: [], body: undefined }, undefined);
+      return send(found, facts, { stripped: outcome.stripped, identity: [], body: undefined }, undefined);
     case 'denial': {
-      if (tenant.mode === 'enforce') return refuseFor(tenant, tenant.cors, head, allFacts, outcome);
+      if (tenant.mode === 'enforce') return refuseFor(tenant, tenant.cors, head, facts, outcome);
       // As if the gate were not there, but for the names that only it may write.
       const would = { wouldRefuse: outcome.reason, wouldRefuseDetail: outcome.detail };
-      return allow(found, { ...allFacts, ...would }, { stripped: [], identity: [], body: undefined });
+      return allow(found, { ...facts, ...would }, { stripped: [], identity: [], body: undefined });
     }
   }
 }
@@ -116,15 +116,14 @@ function allow(
   // Also where nobody was named, so that there is no token: then the upstream must not take the client's word for ours.
   const replaced = sending.signing?.into;
   const gone = replaced === undefined ? stripped : [...stripped, replaced];
-  const queryNames = gone.flatMap(({ kind, name }) => (kind === 'query' ? [name] : []));
-  const query = joinQuery(withoutQueryParameters(target.query, queryNames), queryToken(sending.signing, issued));
+  const query = joinQuery(withoutQueryLocations(target.query, gone), queryToken(sending.signing, issued));
   const headers = upstreamHeaders(head, {
     reservedNames: policy.reservedNames,
     judgedNames: policy.judgedNames,
     fromTrustedProxy: policy.isTrustedProxy(head.peer),
     upstream,
     stripped: gone,
-    identity: [...identity, ...headerToken(sending.signing, issued)],
+    identity: issued === undefined ? identity : [...identity, ...headerToken(sending.signing, issued)],
   });
   const permit = {
     kind: 'allowed',
@@ -141,8 +140,16 @@ function allow(
   return permit as unknown as Allowed; // the brand exists in the type alone
 }
 
-function headerToken(signing: Signing | undefined, issued: Ready['issued']): readonly string[] {
-  if (issued === undefined || signing === undefined || signing.into.kind !== 'header') return noHeaders;
+function withoutQueryLocations(query: string | undefined, gone: readonly TokenLocation[]): string | undefined {
+  if (query === undefined || gone.length === 0) return query;
+  return withoutQueryParameters(
+    query,
+    gone.flatMap(({ kind, name }) => (kind === 'query' ? [name] : [])),
+  );
+}
+
+function headerToken(signing: Signing | undefined, issued: NonNullable<Ready['issued']>): readonly string[] {
+  if (signing === undefined || signing.into.kind !== 'header') return noHeaders;
   const { name, scheme } = signing;
   return [name, scheme === undefined ? issued.token : `${scheme} ${issued.token}`];
 }

@@ -1,4 +1,11 @@
-import { compileTemplate, fillTemplate, type Template, type TemplateValues } from '../template/template.ts';
+import {
+  compileTemplate,
+  fillTemplate,
+  readPart,
+  type Template,
+  type TemplatePart,
+  type TemplateValues,
+} from '../template/template.ts';
 import { foldName, isFieldName } from './field-name.ts';
 import type { Json } from './token.ts';
 
@@ -54,7 +61,7 @@ export function compileIdentityHeader(
 }
 
 export type EmittedHeaders =
-  | { readonly kind: 'emitted'; readonly headers: readonly string[] }
+  | { readonly kind: 'emitted'; readonly headers: string[] }
   /** A claim holds what the header cannot carry: `claimRefused`. */
   | { readonly kind: 'refused'; readonly detail: string };
 
@@ -62,11 +69,12 @@ export type EmittedHeaders =
 export function emitIdentityHeaders(headers: readonly IdentityHeader[], values: TemplateValues): EmittedHeaders {
   const emitted: string[] = [];
   for (const header of headers) {
-    const filled = fillTemplate(header.template, values);
-    if (filled === undefined) continue;
-    const lines = valuesOf(header, filled);
-    if (typeof lines === 'string') return cannotCarry(header, lines);
-    for (const line of lines) emitted.push(header.name, line);
+    const [part] = header.template.parts;
+    const problem =
+      header.template.parts.length === 1
+        ? emitValue(header, readPart(part as TemplatePart, values), emitted)
+        : emitFilled(header, fillTemplate(header.template, values), emitted);
+    if (problem !== undefined) return cannotCarry(header, problem);
   }
   return { kind: 'emitted', headers: emitted };
 }
@@ -75,12 +83,37 @@ function cannotCarry(header: IdentityHeader, why: string): EmittedHeaders {
   return { kind: 'refused', detail: `the value for ${header.name} cannot be sent as "${header.encode}": ${why}` };
 }
 
-/** One value a header line, or why there is none. */
-function valuesOf(header: IdentityHeader, filled: readonly Json[]): readonly string[] | string {
-  const only = filled.length === 1 ? filled[0] : undefined;
-  if (only !== undefined && Array.isArray(only)) return listValues(only as readonly Json[], header);
+/** Of a template that is one value, as nearly all are. The text that comes back says why there is no header. */
+function emitValue(header: IdentityHeader, value: Json | undefined, emitted: string[]): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (Array.isArray(value)) return emitList(header, value, emitted);
+  return emitText(header, typeof value === 'string' ? value : asciiJson(value), emitted);
+}
+
+function emitFilled(
+  header: IdentityHeader,
+  filled: readonly Json[] | undefined,
+  emitted: string[],
+): string | undefined {
+  if (filled === undefined) return undefined;
   const text = filled.map((value) => (typeof value === 'string' ? value : asciiJson(value))).join('');
-  return encodeAll([text], header.encode);
+  return emitText(header, text, emitted);
+}
+
+function emitText({ name, encode }: IdentityHeader, text: string, emitted: string[]): string | undefined {
+  const encoded = encoders[encode](text);
+  if (encoded === undefined) return notPlain;
+  emitted.push(name, encoded);
+  return undefined;
+}
+
+const notPlain = 'characters outside printable ASCII, or a space at an end';
+
+function emitList(header: IdentityHeader, list: readonly Json[], emitted: string[]): string | undefined {
+  const lines = listValues(list, header);
+  if (typeof lines === 'string') return lines;
+  for (const line of lines) emitted.push(header.name, line);
+  return undefined;
 }
 
 function listValues(list: readonly Json[], { list: style, encode }: IdentityHeader): readonly string[] | string {
@@ -101,7 +134,7 @@ function encodeAll(texts: readonly string[], encode: Encoding): readonly string[
   const values: string[] = [];
   for (const text of texts) {
     const value = encoders[encode](text);
-    if (value === undefined) return 'characters outside printable ASCII, or a space at an end';
+    if (value === undefined) return notPlain;
     values.push(value);
   }
   return values;

@@ -11,7 +11,7 @@ import { alternativeHolds } from './recognise.ts';
 import { judgeReplay } from './replay.ts';
 import { judgeRevocation } from './revocation.ts';
 import type { RuleInput } from './rule.ts';
-import { type JsonObject, parseToken } from './token.ts';
+import { type JsonObject, parseToken, type UnverifiedToken } from './token.ts';
 import { type Verdict, type VerifiedToken, verifySignature } from './verify.ts';
 
 /** What became of a case: who it is, that it may go on without saying so, or why it may not. */
@@ -34,13 +34,14 @@ export interface Identified {
 
 export interface Judgement {
   readonly outcome: Outcome;
-  readonly facts: Omit<DecisionFacts, 'tenant' | 'path'>;
+  readonly facts: DecisionFacts;
 }
 
 type Found = LocatedToken & { readonly kind: 'found' };
 
-function judgement(outcome: Outcome, facts: Judgement['facts'] = {}): Judgement {
-  return { outcome, facts };
+/** Of a case in which no token was read. */
+function factsOf({ tenant, target }: Case, tokenSource?: string): DecisionFacts {
+  return { tenant: tenant.id, path: target.rawPath, tokenSource };
 }
 
 /**
@@ -52,19 +53,25 @@ export function judge(this_: Case): Judgement | Promise<Judgement> {
   const { rehearsal } = this_.circumstances;
   rehearsal?.at('path', { case: this_ });
   if (target.oddity !== undefined && !this_.normalizePath) {
-    return judgement(deny('requestRefused', `${target.oddity}: normalizePath would accept it`));
+    const refused = deny('requestRefused', `${target.oddity}: normalizePath would accept it`);
+    return { outcome: refused, facts: factsOf(this_) };
   }
-  if (access === 'public') return judgement({ kind: 'anonymous', stripped: filledLocations(this_) });
+  if (access === 'public') {
+    return { outcome: { kind: 'anonymous', stripped: filledLocations(this_) }, facts: factsOf(this_) };
+  }
   rehearsal?.at('token');
   const located = locateToken(head, target.query, tenant.locations);
-  if (located.kind === 'ambiguous') return judgement(deny('tokenAmbiguous', located.detail));
+  if (located.kind === 'ambiguous') {
+    return { outcome: deny('tokenAmbiguous', located.detail), facts: factsOf(this_) };
+  }
   if (tenant.basic !== undefined) {
     const byBasic = judgeBasic(this_, located);
     if (byBasic !== undefined) return byBasic;
   }
   if (located.kind === 'found') return judgeToken(this_, located);
-  if (access === 'optional') return judgement({ kind: 'anonymous', stripped: [] });
-  return judgement(deny('tokenMissing', `no token in ${tenant.locations.map(locationName).join(', ')}`));
+  if (access === 'optional') return { outcome: { kind: 'anonymous', stripped: [] }, facts: factsOf(this_) };
+  const missing = deny('tokenMissing', `no token in ${tenant.locations.map(locationName).join(', ')}`);
+  return { outcome: missing, facts: factsOf(this_) };
 }
 
 /** Where no token is judged, none travels on; another scheme's credential in the same header does. */
@@ -80,27 +87,25 @@ function judgeBasic(this_: Case, located: LocatedToken): Judgement | undefined {
   const content = readBasic(head);
   if (content.kind === 'none' || tenant.basic === undefined) return undefined;
   this_.circumstances.rehearsal?.at('basic');
-  const facts = { tokenSource: locationName(basicLocation) };
-  if (content.kind === 'unreadable') return judgement(deny('tokenMalformed', content.detail), facts);
+  const facts = factsOf(this_, locationName(basicLocation));
+  if (content.kind === 'unreadable') return { outcome: deny('tokenMalformed', content.detail), facts };
   if (located.kind === 'found') {
-    return judgement(
-      deny('tokenAmbiguous', `Basic credentials, and a token in ${locationName(located.location)}`),
-      facts,
-    );
+    const detail = `Basic credentials, and a token in ${locationName(located.location)}`;
+    return { outcome: deny('tokenAmbiguous', detail), facts };
   }
   const { unverifiedUser, unverifiedPassword } = content;
   const expectedUser = alternative?.basicUser ?? unverifiedUser;
   if (!basicMatches(tenant.basic, unverifiedUser, unverifiedPassword) || expectedUser !== unverifiedUser) {
-    return judgement(deny('tokenMissing', 'the Basic credentials are not those of the tenant'), facts);
+    return { outcome: deny('tokenMissing', 'the Basic credentials are not those of the tenant'), facts };
   }
   this_.circumstances.rehearsal?.at('headers');
   const identity = identityHeaders(this_, {}, 'basic');
-  if ('kind' in identity) return judgement(identity, facts);
+  if ('kind' in identity) return { outcome: identity, facts };
   const stripped = tenant.forwardToken === 'keep' ? [] : [basicLocation];
-  return judgement(
-    { kind: 'identified', by: 'basic', token: undefined, claims: {}, stripped, identity, body: undefined },
+  return {
+    outcome: { kind: 'identified', by: 'basic', token: undefined, claims: {}, stripped, identity, body: undefined },
     facts,
-  );
+  };
 }
 
 function judgeToken(this_: Case, located: Found): Judgement | Promise<Judgement> {
@@ -108,25 +113,41 @@ function judgeToken(this_: Case, located: Found): Judgement | Promise<Judgement>
   const raw = located.unverifiedToken;
   rehearsal?.at('shape', { located });
   const token = verdicts.find(raw)?.unverified ?? parseToken(raw, policy.limits.tokenBytes);
-  const tokenSource = locationName(located.location);
-  if (token.kind === 'malformed') return judgement(deny('tokenMalformed', token.detail), { tokenSource });
-  const unverifiedFacts = { algorithm: token.algorithm, kid: token.kid, tokenSource };
-  const withVerdict = (verdict: Verdict): Judgement | Promise<Judgement> => {
-    if (verdict.kind === 'rejected') {
-      const { reason, detail, retryAfterS } = verdict;
-      return judgement(deny(reason, detail, { retryAfterS }), unverifiedFacts);
-    }
-    const facts = { ...unverifiedFacts, ...claimFacts(verdict.token), cached: verdict.cached };
-    const outcome = judgeVerified(this_, verdict.token, located);
-    return outcome instanceof Promise ? outcome.then((late) => judgement(late, facts)) : judgement(outcome, facts);
-  };
+  if (token.kind === 'malformed') {
+    return { outcome: deny('tokenMalformed', token.detail), facts: factsOf(this_, locationName(located.location)) };
+  }
   const verdict = verifySignature(token, this_.tenant, verdicts, nowMs, rehearsal);
-  return verdict instanceof Promise ? verdict.then(withVerdict) : withVerdict(verdict);
+  return verdict instanceof Promise
+    ? verdict.then((late) => judgeVerdict(this_, located, token, late))
+    : judgeVerdict(this_, located, token, verdict);
 }
 
-function claimFacts({ claims }: VerifiedToken): Judgement['facts'] {
-  const { iss, sub } = claims;
-  return { issuer: typeof iss === 'string' ? iss : undefined, subject: typeof sub === 'string' ? sub : undefined };
+function judgeVerdict(
+  this_: Case,
+  located: Found,
+  { algorithm, kid }: UnverifiedToken,
+  verdict: Verdict,
+): Judgement | Promise<Judgement> {
+  const { tenant, target } = this_;
+  const tokenSource = locationName(located.location);
+  if (verdict.kind === 'rejected') {
+    const { reason, detail, retryAfterS } = verdict;
+    const facts = { tenant: tenant.id, path: target.rawPath, tokenSource, algorithm, kid };
+    return { outcome: deny(reason, detail, { retryAfterS }), facts };
+  }
+  const { iss, sub } = verdict.token.claims;
+  const facts: DecisionFacts = {
+    tenant: tenant.id,
+    path: target.rawPath,
+    tokenSource,
+    algorithm,
+    kid,
+    issuer: typeof iss === 'string' ? iss : undefined,
+    subject: typeof sub === 'string' ? sub : undefined,
+    cached: verdict.cached,
+  };
+  const outcome = judgeVerified(this_, verdict.token, located);
+  return outcome instanceof Promise ? outcome.then((late) => ({ outcome: late, facts })) : { outcome, facts };
 }
 
 /** All that is judged on every request, however the signature's verdict was come by. */
@@ -140,51 +161,32 @@ function judgeVerified(this_: Case, token: VerifiedToken, located: Found): Outco
   if (!alternativeHolds(this_.alternative, token)) {
     return deny('claimRefused', 'the verified token is not the one its tenant is recognised by');
   }
-  const failedCheck = this_.claimChecks.find((check) => {
+  for (const check of this_.claimChecks) {
     rehearsal?.at('claim', { check });
-    return !check.test(claims);
-  });
-  if (failedCheck !== undefined) return deny('claimRefused', `the config wants ${failedCheck.text}`);
-  const failedBind = this_.binds.find((bind) => {
-    if (bind.readsBody) return false;
+    if (!check.test(claims)) return deny('claimRefused', `the config wants ${check.text}`);
+  }
+  for (const bind of this_.binds) {
+    if (bind.readsBody) continue;
     rehearsal?.at('bind', { bind, request });
-    return !bind.test(claims, request);
-  });
-  if (failedBind !== undefined) return deny('bindMismatch', `the config binds ${failedBind.text}`);
-  const refusedByRule = judgeRules(this_, token, request, (rule) => !rule.readsBody);
+    if (!bind.test(claims, request)) return deny('bindMismatch', `the config binds ${bind.text}`);
+  }
+  const refusedByRule = judgeRules(this_, token, request, readsNoBody);
   if (refusedByRule !== undefined) return refusedByRule;
   rehearsal?.at('revocation');
   const revoked = judgeRevocation(tenant.revocations, tenant.id, token);
   if (revoked !== undefined) return revoked;
 
-  const identify = (body: Uint8Array | undefined): Outcome | Promise<Outcome> => {
-    rehearsal?.at('headers');
-    const identity = identityHeaders(this_, claims, 'token', token);
-    if ('kind' in identity) return identity;
-    const identified: Outcome = {
-      kind: 'identified',
-      by: 'token',
-      token,
-      claims,
-      stripped: stripped(tenant, located),
-      identity,
-      body,
-    };
-    if (tenant.replay === undefined) return identified;
-    rehearsal?.at('replay');
-    if (rehearsal?.replay === 'skip') return identified;
-    // Last of all: a request that is refused for something else has not used its token.
-    const { clockSkewS } = tenant.checks;
-    const denied = judgeReplay(tenant.replay, { id: tenant.id, clockSkewS }, token, circumstances.nowMs, rehearsal);
-    return denied instanceof Promise ? denied.then((late) => late ?? identified) : (denied ?? identified);
-  };
-  if (!this_.binds.some(readsBody) && !this_.rules.some(readsBody)) return identify(undefined);
+  if (!this_.binds.some(readsBody) && !this_.rules.some(readsBody)) return identify(this_, token, located, undefined);
   rehearsal?.at('body');
-  return rehearsal?.body === 'gone' ? identify(undefined) : judgeBody(this_, token, identify);
+  return rehearsal?.body === 'gone' ? identify(this_, token, located, undefined) : judgeBody(this_, token, located);
 }
 
 function readsBody(one: { readonly readsBody: boolean }): boolean {
   return one.readsBody;
+}
+
+function readsNoBody(one: { readonly readsBody: boolean }): boolean {
+  return !one.readsBody;
 }
 
 /** Both what is false and what has no value refuse. */
@@ -206,26 +208,51 @@ function judgeRules(
   return undefined;
 }
 
-/** Only a request that passed all else is worth reading a body for. */
-async function judgeBody(
+function identify(
   this_: Case,
   token: VerifiedToken,
-  identify: (body: Uint8Array | undefined) => Outcome | Promise<Outcome>,
-): Promise<Outcome> {
+  located: Found,
+  body: Uint8Array | undefined,
+): Outcome | Promise<Outcome> {
+  const { tenant, circumstances } = this_;
+  const { rehearsal } = circumstances;
+  rehearsal?.at('headers');
+  const { claims } = token;
+  const identity = identityHeaders(this_, claims, 'token', token);
+  if ('kind' in identity) return identity;
+  const identified: Outcome = {
+    kind: 'identified',
+    by: 'token',
+    token,
+    claims,
+    stripped: stripped(tenant, located),
+    identity,
+    body,
+  };
+  if (tenant.replay === undefined) return identified;
+  rehearsal?.at('replay');
+  if (rehearsal?.replay === 'skip') return identified;
+  // Last of all: a request that is refused for something else has not used its token.
+  const { clockSkewS } = tenant.checks;
+  const denied = judgeReplay(tenant.replay, { id: tenant.id, clockSkewS }, token, circumstances.nowMs, rehearsal);
+  return denied instanceof Promise ? denied.then((late) => late ?? identified) : (denied ?? identified);
+}
+
+/** Only a request that passed all else is worth reading a body for. */
+async function judgeBody(this_: Case, token: VerifiedToken, located: Found): Promise<Outcome> {
   const { circumstances, head, binds, request } = this_;
   const { policy, body, rehearsal } = circumstances;
   const read = await readJsonBody(head, body, policy.limits.bodyBytes);
   if (read.kind === 'denial') return read;
   const withBody = read.kind === 'json' ? { ...request, body: read.value } : request;
-  const failed = binds.find((bind) => {
-    if (!bind.readsBody) return false;
+  for (const bind of binds) {
+    if (!bind.readsBody) continue;
     rehearsal?.at('bind', { bind, request: withBody });
-    return !bind.test(token.claims, withBody);
-  });
-  if (failed !== undefined) return deny('bindMismatch', `the config binds ${failed.text}`);
+    if (!bind.test(token.claims, withBody)) return deny('bindMismatch', `the config binds ${bind.text}`);
+  }
   const refusedByRule = judgeRules(this_, token, withBody, readsBody);
   if (refusedByRule !== undefined) return refusedByRule;
-  return identify(read.kind === 'json' ? read.bytes : undefined);
+  return identify(this_, token, located, read.kind === 'json' ? read.bytes : undefined);
 }
 
 function identityHeaders(
@@ -237,7 +264,7 @@ function identityHeaders(
   const values = { claims, captures: request.captures, requestId: head.id, client: head.clientCertificate };
   const emitted = emitIdentityHeaders(tenant.identityHeaders, values);
   if (emitted.kind === 'refused') return deny('claimRefused', emitted.detail);
-  const headers = [...emitted.headers];
+  const { headers } = emitted;
   if (tenant.basic !== undefined) headers.push(wayHeader, way);
   if (tenant.payloadHeader !== undefined && token !== undefined) {
     headers.push(tenant.payloadHeader, token.raw.split('.')[1] as string);

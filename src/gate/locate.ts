@@ -14,9 +14,15 @@ export const defaultLocations: readonly TokenLocation[] = [{ kind: 'header', nam
 
 /** "header:authorization", "query:jwt" or "cookie:session": for the log, and to tell locations apart. */
 export function locationName(location: TokenLocation): string {
-  return location.kind === 'header' && location.scheme !== undefined
-    ? `header:${location.name}:${location.scheme}`
-    : `${location.kind}:${location.name}`;
+  let name = locationNames.get(location);
+  if (name === undefined) {
+    name =
+      location.kind === 'header' && location.scheme !== undefined
+        ? `header:${location.name}:${location.scheme}`
+        : `${location.kind}:${location.name}`;
+    locationNames.set(location, name);
+  }
+  return name;
 }
 
 /** The header in which a location lies; undefined: it is in the target. */
@@ -32,6 +38,9 @@ export function headerOf({ kind, name }: TokenLocation): string | undefined {
       return undefined;
   }
 }
+
+/** A config has few of them, and every request's log line names one. */
+const locationNames = new WeakMap<TokenLocation, string>();
 
 /** What one location holds. */
 export type LocationContent =
@@ -164,23 +173,24 @@ export function locateToken(
   query: string | undefined,
   locations: readonly TokenLocation[],
 ): LocatedToken {
-  let found: { unverifiedToken: string; location: TokenLocation } | undefined;
+  let found: string | undefined;
+  let place: TokenLocation | undefined;
   let copies: TokenLocation[] | undefined;
   for (const location of locations) {
     const content = readLocation(head, query, location);
     if (content.kind === 'ambiguous') return content;
     if (content.kind === 'empty') continue;
-    if (found === undefined) {
-      found = { unverifiedToken: content.unverifiedToken, location };
-    } else if (found.unverifiedToken !== content.unverifiedToken) {
-      return {
-        kind: 'ambiguous',
-        detail: `two different tokens: in ${locationName(found.location)} and in ${locationName(location)}`,
-      };
+    if (place === undefined) {
+      found = content.unverifiedToken;
+      place = location;
+    } else if (found !== content.unverifiedToken) {
+      const detail = `two different tokens: in ${locationName(place)} and in ${locationName(location)}`;
+      return { kind: 'ambiguous', detail };
     } else {
       copies ??= [];
       copies.push(location);
     }
   }
-  return found === undefined ? noToken : { kind: 'found', ...found, copies: copies ?? noCopies };
+  if (place === undefined) return noToken;
+  return { kind: 'found', unverifiedToken: found as string, location: place, copies: copies ?? noCopies };
 }

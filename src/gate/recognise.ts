@@ -104,35 +104,52 @@ export function compileRecognition(tenants: readonly TenantMatch[]): CompiledRec
   const tokenLocations = distinctLocations(tokenShapes);
 
   const recognise: Recognise = (request, readToken) => {
-    const claimants = new Map<string, MatchAlternative>();
+    let claimant: Entry | undefined;
+    let contested: readonly string[] | undefined;
     for (const { shape, entries } of requestShapes) {
       const key = shape.keyOf(request, undefined);
       const entry = key === undefined ? undefined : entries.get(key);
-      if (entry !== undefined) claimants.set(entry.tenant, entry.alternative);
+      if (entry === undefined) continue;
+      contested = contest(contested, claimant, entry);
+      claimant = entry;
     }
-    const tokens = tokenShapes.length === 0 ? undefined : readTokens(request, tokenLocations, readToken);
-    for (const { token, location } of tokens?.readable ?? []) {
+    if (tokenShapes.length === 0) return conclude(claimant, contested) ?? unknown;
+    const { readable, unreadable } = readTokens(request, tokenLocations, readToken);
+    for (const { token, location } of readable) {
       for (const { shape, entries } of tokenShapes) {
         const key = shape.keyOf(request, token);
         const entry = key === undefined ? undefined : entries.get(key);
         // A token in a place that the tenant does not accept says nothing about it.
-        if (entry?.locations.some((accepted) => locationName(accepted) === location)) {
-          claimants.set(entry.tenant, entry.alternative);
-        }
+        if (!entry?.locations.some((accepted) => locationName(accepted) === location)) continue;
+        contested = contest(contested, claimant, entry);
+        claimant = entry;
       }
     }
-    if (claimants.size === 1) {
-      const [tenant, alternative] = [...claimants][0] as [string, MatchAlternative];
-      return { kind: 'recognised', tenant, alternative };
-    }
-    if (claimants.size > 1) return { kind: 'contested', tenants: [...claimants.keys()] };
-    if (tokens === undefined) return { kind: 'unknown' };
-    if (tokens.readable.length > 0) return { kind: 'unknown' };
-    return tokens.unreadable === undefined
-      ? { kind: 'tokenNeeded' }
-      : { kind: 'tokenUnreadable', detail: tokens.unreadable };
+    const concluded = conclude(claimant, contested);
+    if (concluded !== undefined) return concluded;
+    if (readable.length > 0) return unknown;
+    return unreadable === undefined ? { kind: 'tokenNeeded' } : { kind: 'tokenUnreadable', detail: unreadable };
   };
   return { recognise, overlaps, contests };
+}
+
+const unknown: Recognition = { kind: 'unknown' };
+
+function conclude(claimant: Entry | undefined, contested: readonly string[] | undefined): Recognition | undefined {
+  if (contested !== undefined) return { kind: 'contested', tenants: contested };
+  if (claimant === undefined) return undefined;
+  return { kind: 'recognised', tenant: claimant.tenant, alternative: claimant.alternative };
+}
+
+/** The tenants that claim a request, once they are several. */
+function contest(
+  contested: readonly string[] | undefined,
+  claimant: Entry | undefined,
+  { tenant }: Entry,
+): readonly string[] | undefined {
+  if (claimant === undefined) return undefined;
+  if (contested === undefined) return claimant.tenant === tenant ? undefined : [claimant.tenant, tenant];
+  return contested.includes(tenant) ? contested : [...contested, tenant];
 }
 
 interface TokensRead {
@@ -180,8 +197,9 @@ export function alternativeHolds(
     basicUser === undefined &&
     (kid === undefined || verified.kid === kid) &&
     (issuer === undefined || verified.claims.iss === issuer) &&
-    Object.entries(tokenHeader ?? {}).every(([name, value]) => isWanted(findClaim(verified.header, [name]), value)) &&
-    (claim ?? []).every(({ path, value }) => isWanted(findClaim(verified.claims, path), value))
+    (tokenHeader === undefined ||
+      Object.entries(tokenHeader).every(([name, value]) => isWanted(findClaim(verified.header, [name]), value))) &&
+    (claim === undefined || claim.every(({ path, value }) => isWanted(findClaim(verified.claims, path), value)))
   );
 }
 

@@ -22,15 +22,21 @@ export interface RequestHead {
   readonly clientCertificate?: ClientCertificate | undefined;
 }
 
+const noValues: readonly string[] = [];
+
 /** Values of every header with this name (letter case ignored), in order of arrival. `lowerName` is lower case. */
-export function headerValues(head: Pick<RequestHead, 'headers'>, lowerName: string): string[] {
-  const values: string[] = [];
+export function headerValues(head: Pick<RequestHead, 'headers'>, lowerName: string): readonly string[] {
   const { headers } = head;
+  let values: string[] | undefined;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
-    if (name.length === lowerName.length && name.toLowerCase() === lowerName) values.push(headers[i + 1] as string);
+    if (name.length !== lowerName.length || name.toLowerCase() !== lowerName) continue;
+    const value = headers[i + 1] as string;
+    // A list that grows from nothing is given room for seventeen.
+    if (values === undefined) values = [value];
+    else values.push(value);
   }
-  return values;
+  return values ?? noValues;
 }
 
 /** RFC 9112 section 6: a request has a body where one of these fields says so. */

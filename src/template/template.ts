@@ -91,11 +91,15 @@ function compilePlaceholder(name: string): ReadValue | { readonly problem: strin
   };
 }
 
+export function readPart(part: TemplatePart, values: TemplateValues): Json | undefined {
+  return part.kind === 'text' ? part.text : part.read(values);
+}
+
 /** The template's parts as values; undefined where one of them is missing (or null). */
 export function fillTemplate(template: Template, values: TemplateValues): readonly Json[] | undefined {
   const filled: Json[] = [];
   for (const part of template.parts) {
-    const value = part.kind === 'text' ? part.text : part.read(values);
+    const value = readPart(part, values);
     if (value === undefined || value === null) return undefined;
     filled.push(value);
   }
