@@ -17,7 +17,7 @@ export interface DeployedConfig {
 export async function loadDeployed({ secretsPath, files }: DeployedConfig): Promise<LoadedConfig> {
   const secrets: Record<string, string> = {};
   const named = Object.values(files).flatMap((text) => [
-    ...text.matchAll(new RegExp(`(\\w+): \\{file: ${secretsPath}/(\\w+)`, 'g')),
+    ...text.matchAll(new RegExp(`(\\w+):\\s+\\{?file: ${secretsPath}/(\\w+)`, 'g')),
   ]);
   for (const [, use, name = ''] of named) secrets[name] = use === 'privateKey' ? newPrivateKey() : 'x'.repeat(64);
   const { path: there } = createVolume(secrets);
