@@ -1,14 +1,18 @@
+import { diskDeps } from './config/deps.ts';
 import type { Problem } from './config/problem.ts';
+import { type AdminListener, createAdminListener } from './ops/admin-listener.ts';
 import { awaitSources } from './ops/awaited-sources.ts';
 import type { LineWriter } from './ops/line-writer.ts';
 import type { Log, LogFormat, LogLevel } from './ops/log.ts';
 import { createOpsListener, type OpsListener } from './ops/ops-listener.ts';
 import { opsRoutes } from './ops/ops-routes.ts';
 import { createReloadReport } from './ops/reload-report.ts';
+import { adminRoutes } from './server/admin-routes.ts';
 import { createConfigSource } from './server/config-source.ts';
 import { createFrontDuties } from './server/front-duties.ts';
 import { createKeptState, depsOf } from './server/kept-state.ts';
 import { createReloads, type ReloadCause } from './server/reloads.ts';
+import { createServedPlaces } from './server/served-places.ts';
 import { startServing } from './server/serving.ts';
 import { bindUnixPath, type ListenAddress } from './wire/listen-address.ts';
 
@@ -35,6 +39,8 @@ export interface Server {
   readonly proxyAddress: string;
   /** Undefined with `ops: off`. */
   readonly opsAddress: string | undefined;
+  /** Undefined with `admin: off`. */
+  readonly adminAddress: string | undefined;
   /** Loads the config anew: all of it goes live, or nothing does. Never rejects. */
   reload(cause: ReloadCause): Promise<void>;
   /**
@@ -47,7 +53,7 @@ export interface Server {
 export type StartResult =
   | { readonly kind: 'started'; readonly server: Server }
   | { readonly kind: 'configRefused'; readonly problems: readonly Problem[] }
-  | { readonly kind: 'cannotListen'; readonly setting: 'listen' | 'ops' | 'verify'; readonly code: string };
+  | { readonly kind: 'cannotListen'; readonly setting: 'listen' | 'ops' | 'admin' | 'verify'; readonly code: string };
 
 /** Brings the parts together and keeps them: what serves, what reloads, the ops listener, and the end. */
 export async function startServer(options: ServerOptions): Promise<StartResult> {
@@ -95,15 +101,41 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
     state.sending.signingKeys,
   );
 
+  const servedPlaces = createServedPlaces(configPath, diskDeps(env));
+  const adminOptions = {
+    routes: adminRoutes({
+      refusals: async () => serving.refusals.list(),
+      refusal: serving.refusals.find,
+      explain: serving.explain,
+      places: async (hash) => {
+        const { policy, texts } = reloads.current;
+        return hash === undefined || hash === policy.hash ? servedPlaces.of(texts) : undefined;
+      },
+    }),
+    bindUnix: bindUnixPath,
+  };
+
   let ops: OpsListener | undefined;
+  let admin: AdminListener | undefined;
+  const giveUp = async (setting: 'ops' | 'admin', error: unknown): Promise<StartResult> => {
+    reloads.stop();
+    await serving.drain({ drainMs: 0 });
+    await admin?.close();
+    first.release();
+    return { kind: 'cannotListen', setting, code: codeOf(error) };
+  };
+  try {
+    if (first.settings.admin !== undefined) {
+      admin = await createAdminListener({ ...first.settings.admin, ...adminOptions });
+    }
+  } catch (error) {
+    return giveUp('admin', error);
+  }
   try {
     // Last, so that whoever can ask it can be served.
     if (first.settings.ops !== undefined) ops = await createOpsListener(first.settings.ops, routes, bindUnixPath);
   } catch (error) {
-    reloads.stop();
-    await serving.drain({ drainMs: 0 });
-    first.release();
-    return { kind: 'cannotListen', setting: 'ops', code: codeOf(error) };
+    return giveUp('ops', error);
   }
 
   for (const { path, message, hint } of first.warnings) log.warn('config warning', { path, warning: message, hint });
@@ -111,6 +143,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
     ...build,
     proxy: showAddress(serving.address),
     ops: ops?.address ?? 'off',
+    admin: admin?.address ?? 'off',
     verify: serving.verifyAddress && showAddress(serving.verifyAddress),
     tenants: first.policy.tenants.size,
     config: configPath,
@@ -125,7 +158,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
     log.info('draining', { cause, active_requests: active, delay_ms: delayMs, at_most_ms: delayMs + drainMs });
     reloads.stop();
     await drained;
-    await ops?.close();
+    await Promise.all([ops?.close(), admin?.close()]);
     state.close();
     log.info('stopped', { cause });
   }
@@ -135,6 +168,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
     server: {
       proxyAddress: showAddress(serving.address),
       opsAddress: ops?.address,
+      adminAddress: admin?.address,
       reload: reloads.reload,
       drain(cause) {
         draining ??= drain(cause);

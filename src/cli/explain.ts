@@ -1,4 +1,3 @@
-import { relative } from 'node:path';
 import { formatProblems } from '../config/format-problems.ts';
 import { type Explanation, explain } from '../explain/explanation.ts';
 import { formatExplanation } from '../explain/format-explanation.ts';
@@ -8,7 +7,9 @@ import { rehearse } from '../explain/rehearse.ts';
 import { describedRequest } from '../explain/request-description.ts';
 import { findConfigPath, noConfigText } from './config-path.ts';
 import { exitCodes } from './exit-codes.ts';
+import { nameNear } from './explain/name-near.ts';
 import { openWorld } from './explain/open-world.ts';
+import { explainRecorded } from './explain/recorded-refusal.ts';
 import { type RequestOptions, readRequestOptions } from './explain/request-options.ts';
 import { parseTime } from './explain/time-option.ts';
 import type { TokenIo } from './token-io.ts';
@@ -20,6 +21,8 @@ export interface ExplainOptions extends RequestOptions {
   readonly offline?: true;
   readonly jwks?: string;
   readonly at?: string;
+  readonly requestId?: string;
+  readonly admin?: string;
   readonly json?: true;
 }
 
@@ -29,6 +32,14 @@ export async function explainRequest(url: string | undefined, options: ExplainOp
     io.stderr(`jwtgate: ${text}\n`);
     return exitCode;
   };
+  const { requestId } = options;
+  if (requestId !== undefined) {
+    if (url !== undefined || options.curl !== undefined || options.har !== undefined) {
+      return tell('--request-id asks the running gate: it needs no request', exitCodes.usage);
+    }
+    return explainRecorded({ ...options, requestId }, io);
+  }
+  if (options.admin !== undefined) return tell('--admin goes with --request-id', exitCodes.usage);
   const nowMs = options.at === undefined ? Date.now() : parseTime(options.at, Date.now());
   if (nowMs === undefined) {
     return tell('--at must be a time such as 2026-11-22T06:33:00Z, seconds since 1970, or -5m', exitCodes.usage);
@@ -70,9 +81,6 @@ function explanationJson(ladder: PlacedLadder, { at, token, upstream, answer }: 
 function textOf(ladder: PlacedLadder, explanation: Explanation): string {
   return formatExplanation(ladder, explanation, {
     color: wantsColor(process.stdout),
-    nameOf: (file) => {
-      const near = relative(process.cwd(), file);
-      return near.startsWith('..') ? file : near;
-    },
+    nameOf: nameNear,
   });
 }

@@ -5,7 +5,6 @@ import type { ConfigPath } from './config-path.ts';
  * silently would leave out the very check it asks for. `*` is any id; list indexes are left out, and templates are as tenants.
  */
 const plannedKeys: ReadonlySet<string> = new Set([
-  'admin',
   'workers',
   'http2',
   'tracing',

@@ -10,6 +10,8 @@ export interface Settings {
   readonly tls: CompiledTls | undefined;
   /** Undefined: `ops: off`. */
   readonly ops: ListenAddress | undefined;
+  /** Undefined: `admin: off`. `hosts`: names under which it may be called. */
+  readonly admin: { readonly address: ListenAddress; readonly hosts: readonly string[] } | undefined;
   /** Where fronts ask; undefined: nowhere. */
   readonly verify: { readonly address: ListenAddress; readonly front: FrontName } | undefined;
   readonly watch: boolean;
@@ -19,11 +21,12 @@ export interface Settings {
 }
 
 export function settingsOf(globals: GlobalConfig, tls: CompiledTls | undefined): Settings {
-  const { listen, ops, verify, watch, lane, verdictCache, log } = globals;
+  const { listen, ops, admin, verify, watch, lane, verdictCache, log } = globals;
   return {
     listen: listen.address,
     tls,
     ops: ops === 'off' ? undefined : ops,
+    admin,
     verify,
     watch,
     lane,

@@ -1,5 +1,4 @@
 import type { ConfigPath } from '../config/config-path.ts';
-import type { Refused } from '../gate/decision.ts';
 import type { Reason } from '../gate/reasons.ts';
 import type { Step } from '../gate/rehearsal.ts';
 import { redactTokens } from '../ops/printable.ts';
@@ -30,27 +29,36 @@ export interface Ladder {
   readonly hint: string | undefined;
 }
 
+/** What became of a request itself, beside which its rehearsal is held. */
+export interface RealOutcome {
+  readonly verdict: 'refused' | 'reported';
+  readonly reason: Reason;
+  readonly detail: string;
+  readonly status: number;
+}
+
 /**
- * Makes the ladder of a rehearsed decision. `real` is what became of the request itself, where there was one: where a
- * rehearsal can't know (a use, a rate, a call, the upstream), that counts.
+ * Makes the ladder of a rehearsed decision. Where there was a request in earnest, what became of it counts: a rehearsal
+ * can't know of a use, a rate, a call or the upstream.
  */
-export function makeLadder(
-  rehearsed: Rehearsed,
-  keys: KeysAtHand,
-  real?: Pick<Refused, 'reason' | 'detail' | 'status'>,
-): Ladder {
+export function makeLadder(rehearsed: Rehearsed, keys: KeysAtHand, real?: RealOutcome): Ladder {
   const facts = gatherFacts(rehearsed, keys);
   const { decision } = rehearsed;
-  const would = denialOf(facts);
-  const steps = describeSteps(facts, would?.detail);
-  const base = { tenant: decision.facts.tenant, hint: would && findHint(facts) };
-  if (real !== undefined && (would?.reason !== real.reason || would.detail !== real.detail)) {
-    const { reason, status } = real;
-    return { ...base, verdict: 'refused', reason, status, hint: undefined, steps: withReal(steps, real) };
+  const denied = denialOf(rehearsed);
+  const { tenant } = decision.facts;
+  if (real !== undefined && denied?.reason !== real.reason) {
+    const steps = withReal(describeSteps(facts, denied?.detail), real);
+    return { verdict: real.verdict, reason: real.reason, status: real.status, tenant, steps, hint: undefined };
   }
-  const verdict = decision.kind === 'allowed' && would !== undefined ? 'reported' : decision.kind;
-  const status = decision.kind === 'allowed' ? undefined : decision.status;
-  return { ...base, verdict, reason: would?.reason, status, steps };
+  const verdict = decision.kind === 'allowed' && denied !== undefined ? 'reported' : decision.kind;
+  return {
+    verdict,
+    reason: denied?.reason,
+    status: real?.status ?? (decision.kind === 'allowed' ? undefined : decision.status),
+    tenant,
+    steps: describeSteps(facts, real?.detail ?? denied?.detail),
+    hint: denied && findHint(facts),
+  };
 }
 
 function denialOf({ decision }: Rehearsed): { readonly reason: Reason; readonly detail: string } | undefined {
@@ -88,7 +96,7 @@ const inEarnest: Readonly<Partial<Record<LadderStep['step'], readonly Reason[]>>
   sign: ['upstreamUnreachable'],
 };
 
-function withReal(steps: readonly LadderStep[], { reason, detail }: Pick<Refused, 'reason' | 'detail'>): LadderStep[] {
+function withReal(steps: readonly LadderStep[], { reason, detail }: RealOutcome): LadderStep[] {
   const shown = redactTokens(detail);
   const index = steps.findIndex(({ step, outcome }) => outcome === 'skipped' && inEarnest[step]?.includes(reason));
   if (index !== -1) {

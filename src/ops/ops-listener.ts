@@ -96,7 +96,7 @@ async function findAnswer(routes: OpsRoutes, request: IncomingMessage): Promise<
   }
 }
 
-function boundAddress(address: AddressInfo | string | null): string {
+export function boundAddress(address: AddressInfo | string | null): string {
   if (address === null) return '';
   if (typeof address === 'string') return `unix:${address}`;
   return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;

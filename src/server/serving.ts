@@ -1,5 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../config/load.ts';
+import { explainQuestion } from '../explain/explain-question.ts';
+import type { Explanation } from '../explain/explanation.ts';
+import type { KeysAtHand } from '../explain/facts.ts';
+import { createRefusals, type Refusals } from '../explain/refusals.ts';
 import { createGate } from '../gate/create-gate.ts';
 import { accessLine } from '../ops/access-log.ts';
 import { clientAddress } from '../ops/client-address.ts';
@@ -40,6 +44,9 @@ export interface Serving {
   readonly verifyAddress: ListenAddress | undefined;
   readonly activeRequests: number;
   measure(): Measured;
+  readonly refusals: Pick<Refusals, 'list' | 'find'>;
+  /** Explains the request that a JSON text describes, by the config that is served. */
+  explain(question: string): Promise<Explanation | { readonly problem: string }>;
   /** Requests from now on are judged by this config; those under way end with the one they began with. */
   adopt(next: LoadedConfig): void;
   /** Goes on for `delayMs` (default: 0), stops accepting, waits `drainMs` for what is under way, then cuts it. */
@@ -56,6 +63,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
   const { signingKeys } = state.sending;
   const traffic = zeroTraffic();
   const newRequestId = createRequestIds();
+  const refusals = createRefusals(Date.now);
   let verdicts = createVerdictCache(first.settings.verdictCache);
   let current = first;
   let generation = open(first);
@@ -101,6 +109,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
       newRequestId,
       onFinish(outcome) {
         countOutcome(traffic, outcome);
+        if (settings.admin !== undefined) refusals.note(outcome, { policy, keys: () => keysOf(config) });
         if (!settings.log.access) return;
         const client = outcome.head === undefined ? '' : clientAddress(outcome.head, policy.isTrustedProxy);
         writer.write(accessLine(outcome, client, format, Date.now()));
@@ -130,6 +139,9 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
       droppedLogLines: writer.droppedLines,
       process: processFigures(),
     }),
+    refusals,
+    explain: (question) =>
+      explainQuestion(question, { policy: current.policy, keys: keysOf(current), nowMs: Date.now() }),
     adopt(next) {
       const { policy, settings } = next;
       if (!isDeepStrictEqual(settings.verdictCache, current.settings.verdictCache)) {
@@ -150,4 +162,11 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
     },
   };
   return { kind: 'serving', serving };
+}
+
+function keysOf({ remoteKeys }: LoadedConfig): KeysAtHand {
+  return {
+    sourcesOf: (tenant) => (remoteKeys.get(tenant) ?? []).map(({ status }) => status()),
+    nowMs: Date.now(),
+  };
 }

@@ -45,6 +45,8 @@ export interface RunningGate {
   readonly process: JwtgateProcess;
   readonly proxyPort: number;
   readonly opsPort: number;
+  /** NaN with `admin: off`. */
+  readonly adminPort: number;
   readonly configPath: string;
   rewrite(text: string): Promise<void>;
   ops(path: string): Promise<Reply>;
@@ -75,10 +77,12 @@ export async function runGate(
   const started = await process.logged('started');
   const proxyPort = portOf(started.proxy);
   const opsPort = portOf(started.ops);
+  const adminPort = portOf(started.admin);
   return {
     process,
     proxyPort,
     opsPort,
+    adminPort,
     configPath,
     rewrite: (next) => writeFile(configPath, next),
     ops: (path) => ask(opsPort, path, {}),

@@ -10,6 +10,7 @@ Examples:
   jwtgate explain https://api.example/acme/orders -H 'Authorization: Bearer …' -X POST --body @order.json
   pbpaste | jwtgate explain --curl -             what a browser copies as "cURL (bash)"
   jwtgate explain --har export.har --entry 3
+  jwtgate explain --request-id 4f1c9a2b7e03-1z --admin http://127.0.0.1:9902
   jwtgate explain /acme/orders --token - --at 2026-11-22T06:33:00Z --jwks keys.json < token.txt
 
 Nothing is sent to the upstream, no token is used up, nobody is provisioned, and no token is printed. A token on the
@@ -37,6 +38,11 @@ export function addExplainVerb(program: Command, finish: (code: number) => void,
     .option('--at <time>', 'judge as if it were then: 2026-11-22T06:33:00Z, seconds since 1970, or -5m')
     .option('--offline', 'fetch no keys and no lists')
     .option('--jwks <file>', 'a JWK set in place of every one that would be fetched')
+    .option('--request-id <id>', 'ask a running jwtgate about a request it has refused, by its X-Request-Id')
+    .option(
+      '--admin <url>',
+      "with --request-id: its admin listener (http://host:port, unix:/path), instead of the config's",
+    )
     .option('--json', 'as JSON')
     .argument('[url]', 'the URL of the request, or its path and query')
     .addHelpText('after', examples)

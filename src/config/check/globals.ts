@@ -8,19 +8,27 @@ import type { ListenAddress } from '../shape/listener.ts';
 export function checkGlobals(globals: Section<GlobalConfig>, load: Load): void {
   const say = (path: ConfigPath, text: FindingText, severity: Severity) =>
     complainIn(load, globals, path, text, severity);
-  const { listen, ops, verify, trustedProxies, timeouts } = globals.config;
+  const { listen, ops, admin, verify, trustedProxies, timeouts } = globals.config;
   if (ops !== 'off' && sameListener(listen.address, ops)) {
     say(['ops'], { message: 'is where listen is', hint: 'give it a port of its own' }, 'error');
   }
+  if (admin !== undefined) {
+    const taken = others(globals.config).find(
+      ({ name, address }) => name !== 'admin' && sameListener(address, admin.address),
+    );
+    if (taken !== undefined) {
+      say(['admin'], { message: `is where ${taken.name} is`, hint: 'give it a port of its own' }, 'error');
+    }
+    if (admin.address.kind === 'tcp' && !isLoopback(admin.address.host)) {
+      const message = 'is open to the network, and asks nobody who they are';
+      say(['admin'], { message, hint: 'keep it on 127.0.0.1 or a unix socket' }, 'warning');
+    }
+  }
   if (verify !== undefined) {
     const { address } = verify;
-    const taken = sameListener(listen.address, address)
-      ? 'listen'
-      : ops !== 'off' && sameListener(ops, address)
-        ? 'ops'
-        : undefined;
+    const taken = others(globals.config).find((other) => sameListener(other.address, address));
     if (taken !== undefined) {
-      say(['verify', 'address'], { message: `is where ${taken} is`, hint: 'give it a port of its own' }, 'error');
+      say(['verify', 'address'], { message: `is where ${taken.name} is`, hint: 'give it a port of its own' }, 'error');
     }
     const mayAsk = (range: string) => (range === 'unix') === (address.kind === 'unix');
     if (!trustedProxies.some(mayAsk)) {
@@ -37,6 +45,19 @@ export function checkGlobals(globals: Section<GlobalConfig>, load: Load): void {
   if (timeouts.connect > timeouts.response) {
     say(['timeouts', 'connect'], { message: 'is longer than timeouts.response' }, 'warning');
   }
+}
+
+/** The listeners that were there first. */
+function others({ listen, ops, admin }: GlobalConfig): { readonly name: string; readonly address: ListenAddress }[] {
+  return [
+    { name: 'listen', address: listen.address },
+    ...(ops === 'off' ? [] : [{ name: 'ops', address: ops }]),
+    ...(admin === undefined ? [] : [{ name: 'admin', address: admin.address }]),
+  ];
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
 function sameListener(a: ListenAddress, b: ListenAddress): boolean {

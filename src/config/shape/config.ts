@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
+import { admin } from './admin.ts';
 import { cors } from './cors.ts';
 import { errors } from './errors.ts';
 import { joinFields, lazyFields, lazyObject, optional } from './lazy-fields.ts';
@@ -39,6 +40,12 @@ export const globalFields = lazyFields({
       .prefault('0.0.0.0:9901')
       .describe(
         'Where /livez, /readyz and /metrics answer, for kubelet and Prometheus: "host:port", "unix:/path" or `off`. Default: 0.0.0.0:9901.',
+      ),
+  admin: () =>
+    admin
+      .prefault('off')
+      .describe(
+        'Where operators look: recent refusals and why, and explanations on request: "host:port" (keep it on loopback: it asks nobody who they are), "unix:/path", {address, hosts} or `off`. Default: off.',
       ),
   verify: optional(() =>
     verify.describe(

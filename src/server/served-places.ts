@@ -1,0 +1,32 @@
+import { type ConfigPlaces, type ConfigTexts, readConfigPlaces } from '../config/config-places.ts';
+import type { ConfigDeps } from '../config/deps.ts';
+
+/** Finds the lines of the config that is served. */
+export interface ServedPlaces {
+  /** Undefined where the files are not those that were loaded any more, or too long to be read again for this. */
+  of(texts: ConfigTexts): Promise<ConfigPlaces | undefined>;
+}
+
+/** Read again at a stretch, between requests: some 100 ms. */
+const mostChars = 256 * 1024;
+/** From one question to the next: an operator goes through several. */
+const keptMs = 60_000;
+
+/** Texts are not kept while a config is served: they are read again when somebody asks, and let go soon after. */
+export function createServedPlaces(path: string, deps: Pick<ConfigDeps, 'env' | 'readFile' | 'glob'>): ServedPlaces {
+  let kept: { readonly digest: string; readonly places: Promise<ConfigPlaces | undefined> } | undefined;
+  let forget: NodeJS.Timeout | undefined;
+  return {
+    async of(texts) {
+      if (texts.chars > mostChars) return undefined;
+      if (kept?.digest !== texts.digest) {
+        kept = { digest: texts.digest, places: readConfigPlaces(path, deps, texts).catch(() => undefined) };
+      }
+      clearTimeout(forget);
+      forget = setTimeout(() => {
+        kept = undefined;
+      }, keptMs).unref();
+      return kept.places;
+    },
+  };
+}
