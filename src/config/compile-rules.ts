@@ -5,9 +5,12 @@ import { defaultLocations, type TokenLocation } from '../gate/locate.ts';
 import { compilePathPattern, type PathPattern } from '../gate/path.ts';
 import type { Route } from '../gate/policy.ts';
 import type { MatchAlternative } from '../gate/recognise.ts';
+import { compileCorsAt } from './compile-cors.ts';
 import type { RuleCompiler } from './compile-expressions.ts';
 import type { ConfigPath } from './config-path.ts';
 import { complainIn, type Load, type TenantSection } from './model.ts';
+import { prepareBasicAt } from './prepare-basic.ts';
+import type { ReferencedFiles } from './referenced-files.ts';
 import type { MatchConfig, RouteConfig, TokenLocationConfig } from './shape/judgement.ts';
 import type { TenantConfig } from './shape/tenant.ts';
 
@@ -94,24 +97,32 @@ export function compileHeaders(tenant: TenantSection, load: Load): IdentityHeade
   });
 }
 
-export function compileRoutes(tenant: TenantSection, compileRule: RuleCompiler, load: Load): Route[] {
-  return (tenant.config.routes ?? []).flatMap(
-    (route, index) => compileRoute(route, index, tenant, compileRule, load) ?? [],
-  );
+/** What routes need beside what they say: how rules are compiled, and where passwords are read. */
+export interface RouteParts {
+  readonly compileRule: RuleCompiler;
+  readonly files: ReferencedFiles;
+  readonly load: Load;
 }
 
-function compileRoute(
+/** Their `replay` is left to `openTenant`: what is remembered is each tenant's own. */
+export async function compileRoutes(tenant: TenantSection, parts: RouteParts): Promise<Route[]> {
+  const routes = (tenant.config.routes ?? []).map((route, index) => compileRoute(route, index, tenant, parts));
+  return (await Promise.all(routes)).flatMap((route) => route ?? []);
+}
+
+async function compileRoute(
   route: RouteConfig,
   index: number,
   tenant: TenantSection,
-  compileRule: RuleCompiler,
-  load: Load,
-): Route | undefined {
+  { compileRule, files, load }: RouteParts,
+): Promise<Route | undefined> {
   const at = ['routes', index];
   const path = accept(compilePathPattern(route.path), tenant, [...at, 'path'], load);
   const claims = compileClaims(route.claims, tenant, [...at, 'claims'], load);
   const binds = compileBinds(route.bind, tenant, [...at, 'bind'], load);
   const rules = compileRule(route.rule, tenant, [...at, 'rule']);
+  const cors = compileCorsAt(tenant, [...at, 'cors'], route.cors, load);
+  const basic = await prepareBasicAt(tenant, [...at, 'basic'], route.basic, load, files);
   return (
     path && {
       path,
@@ -121,6 +132,9 @@ function compileRoute(
       binds,
       rules,
       normalizePath: route.normalizePath ?? tenant.config.normalizePath,
+      cors: route.cors === 'off' ? 'off' : cors,
+      basic: route.basic === 'off' ? 'off' : basic,
+      replay: undefined,
     }
   );
 }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { BasicCredential } from '../gate/basic.ts';
 import { type ClaimCheck, mediaType } from '../gate/claims.ts';
 import type { Cors } from '../gate/cors.ts';
-import type { Tenant, TokenChecks, Upstream } from '../gate/policy.ts';
+import type { Route, Tenant, TokenChecks, Upstream } from '../gate/policy.ts';
 import type { ErrorFormat } from '../gate/refuse.ts';
 import type { Replay } from '../gate/replay.ts';
 import type { RevocationList } from '../gate/revocation.ts';
@@ -15,7 +15,7 @@ import { compileAlgorithms } from './compile-algorithms.ts';
 import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
 import { createRuleCompiler } from './compile-expressions.ts';
-import { type PreparedReplay, prepareReplay } from './compile-replay.ts';
+import { type PreparedReplay, prepareReplay, prepareReplayAt, type TenantReplays } from './compile-replay.ts';
 import type { PreparedRevoked, RevokedCompiler } from './compile-revoked.ts';
 import {
   compileBinds,
@@ -40,7 +40,7 @@ export interface AwaitedSource {
 }
 
 /** A tenant with all of its parts but the keys' sources, which are opened once the whole config has proved sound. */
-export interface PreparedTenant extends TenantFacts {
+export interface PreparedTenant extends TenantFacts, TenantReplays<PreparedReplay> {
   readonly algorithms: ReadonlySet<string>;
   readonly claims: readonly ClaimCheck[];
   readonly checks: TokenChecks;
@@ -49,7 +49,6 @@ export interface PreparedTenant extends TenantFacts {
   readonly cors: Cors | undefined;
   readonly sending: Sending;
   readonly revoked: PreparedRevoked | undefined;
-  readonly replay: PreparedReplay | undefined;
 }
 
 export type TenantCompiler = (tenant: TenantSection) => Promise<PreparedTenant>;
@@ -69,17 +68,26 @@ export function createTenantCompiler(
   const interned = createInterning<TokenChecks>();
   const compileRule = createRuleCompiler(load);
 
+  const corsOf = (tenant: TenantSection): Cors | undefined => {
+    const { cors } = tenant.config;
+    if (cors === undefined) return globalCors;
+    return cors === 'off' ? undefined : shared(cors, 'cors', () => compileCorsOf(tenant, load));
+  };
+
   return async (tenant) => {
     const { config } = tenant;
     const algorithms = compileAlgorithms(tenant, load);
-    const [keys, basic, { sending, reads }, revoked, ownUpstream] = await Promise.all([
+    const inherited = `${config.access} ${config.normalizePath}`;
+    const [keys, basic, { sending, reads }, revoked, ownUpstream, routes] = await Promise.all([
       prepareKeys(tenant, algorithms, load, files),
       prepareBasic(tenant, load, files),
       compileSending(tenant),
       prepareRevoked(tenant),
       config.upstream === undefined ? undefined : compileUpstream(tenant),
+      shared(config.routes, inherited, async () =>
+        deepFreeze(await compileRoutes(tenant, { compileRule, files, load })),
+      ),
     ]);
-    const inherited = `${config.access} ${config.normalizePath}`;
     return {
       tenant,
       algorithms,
@@ -87,7 +95,7 @@ export function createTenantCompiler(
       upstream: config.upstream === undefined ? globalUpstream : ownUpstream,
       alternatives: compileMatch(tenant, load),
       locations: shared(config.token, 'token', () => compileLocations(config.token)),
-      routes: shared(config.routes, inherited, () => compileRoutes(tenant, compileRule, load)),
+      routes,
       claims: shared(config.claims, 'claims', () => compileClaims(config.claims, tenant, ['claims'], load)),
       binds: shared(config.bind, 'bind', () => compileBinds(config.bind, tenant, ['bind'], load)),
       rules: compileRule(config.rule, tenant, ['rule']),
@@ -99,9 +107,16 @@ export function createTenantCompiler(
       sent: reads,
       revoked,
       replay: config.replay === undefined ? globalReplay : prepareReplay(tenant, load),
-      cors: config.cors === undefined ? globalCors : shared(config.cors, 'cors', () => compileCorsOf(tenant, load)),
+      routeReplays: shared(config.routes, 'replays', () => prepareRouteReplays(tenant, load)),
+      cors: corsOf(tenant),
     };
   };
+}
+
+function prepareRouteReplays(tenant: TenantSection, load: Load): PreparedTenant['routeReplays'] {
+  return (tenant.config.routes ?? []).map(({ replay }, index) =>
+    replay === 'off' ? 'off' : prepareReplayAt(tenant, ['routes', index, 'replay'], replay, load),
+  );
 }
 
 /** What `make` gives for this part of a config, made once for each `as`. */
@@ -157,6 +172,12 @@ function acceptedIssuers({ issuer, discovery, secret, keys, jwks }: TenantConfig
   return secret === undefined && keys === undefined && jwks === undefined ? [discovery.url] : undefined;
 }
 
+/** Routes that many tenants share stay shared, unless what they remember is each tenant's own. */
+function withReplays(routes: readonly Route[], replays: TenantReplays<Replay>['routeReplays']): readonly Route[] {
+  if (replays.every((replay) => replay === undefined)) return routes;
+  return routes.map((route, index) => ({ ...route, replay: replays[index] }));
+}
+
 /** What a config holds of the sources that outlive it. */
 export interface HeldSources {
   readonly leases: { release(): void }[];
@@ -172,7 +193,7 @@ export function openTenant(
   upstream: Upstream,
   sources: Pick<KeySources, 'acquire'> | undefined,
   revocations: readonly RevocationList[],
-  replay: Replay | undefined,
+  { replay, routeReplays }: TenantReplays<Replay>,
   into: HeldSources,
 ): Tenant {
   const { tenant, algorithms, keys, locations, checks, routes, claims, binds, rules, headers, errors } = prepared;
@@ -200,7 +221,7 @@ export function openTenant(
     algorithms,
     keys: createKeyRing(keySources, { algorithms, kid }),
     checks,
-    routes,
+    routes: withReplays(routes, routeReplays),
     access,
     claims,
     binds,
@@ -211,6 +232,7 @@ export function openTenant(
     normalizePath,
     errors,
     basic: prepared.basic,
+    tellsWay: [prepared, ...routes].some(({ basic }) => basic !== undefined && basic !== 'off'),
     cors: prepared.cors,
     sending: prepared.sending,
     revocations,

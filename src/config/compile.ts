@@ -18,7 +18,7 @@ import { checkVerify } from './check/verify.ts';
 import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
 import { type CompiledTls, compileListen } from './compile-listen.ts';
-import { openReplay, prepareReplay } from './compile-replay.ts';
+import { openReplays, prepareReplay } from './compile-replay.ts';
 import { createRevokedCompiler, openRevoked } from './compile-revoked.ts';
 import { createSendingCompiler, newSendingState, type PlacedSigning } from './compile-sending.ts';
 import {
@@ -117,10 +117,10 @@ export async function compileConfig(
   const revokedForAll = openRevoked(globalRevoked, revocations, held);
   for (const one of prepared) {
     await pause();
-    const replay = openReplay(one.replay, one.tenant.id, replays, held);
+    const opened = openReplays(one, replays, held);
     const revoked = [...revokedForAll, ...openRevoked(one.revoked, revocations, held)];
     // Each has one: upstreamPresent.
-    tenants.set(one.tenant.id, openTenant(one, one.upstream as Upstream, sources, revoked, replay, held));
+    tenants.set(one.tenant.id, openTenant(one, one.upstream as Upstream, sources, revoked, opened, held));
   }
   const hashes = await hashConfig(model, files, load.deps.env, pause);
   const policy: Policy = Object.freeze({

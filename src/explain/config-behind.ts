@@ -27,13 +27,10 @@ type PathsOf = (asked: Asked) => readonly ConfigPath[];
 const paths: Readonly<Partial<Record<Step, PathsOf>>> = {
   tenant: ({ own }) => [own('match'), own()],
   route: ({ facts, own }) => (facts.routeIndex === undefined ? [own('access')] : [own('routes', facts.routeIndex)]),
-  preflight: ({ own }) => [own('cors'), ['cors']],
-  path: ({ facts, own }) => [
-    ...(facts.routeIndex === undefined ? [] : [own('routes', facts.routeIndex, 'normalizePath')]),
-    own('normalizePath'),
-  ],
+  preflight: ({ facts, own }) => [...ofRoute('cors', facts, own), own('cors'), ['cors']],
+  path: ({ facts, own }) => [...ofRoute('normalizePath', facts, own), own('normalizePath')],
   token: ({ own }) => [own('token')],
-  basic: ({ own }) => [own('basic')],
+  basic: ({ facts, own }) => [...ofRoute('basic', facts, own), own('basic')],
   shape: ({ failed }) => (failed ? [['limits', 'tokenBytes']] : []),
   algorithm: ({ own }) => [own('algorithms')],
   expiry: ({ own }) => [own('clockSkew')],
@@ -56,11 +53,15 @@ const paths: Readonly<Partial<Record<Step, PathsOf>>> = {
   revocation: ({ own }) => [own('revoked'), ['revoked']],
   body: () => [['limits', 'bodyBytes']],
   headers: ({ own }) => [own('headers')],
-  replay: ({ own }) => [own('replay'), ['replay']],
+  replay: ({ facts, own }) => [...ofRoute('replay', facts, own), own('replay'), ['replay']],
   rate: ({ own }) => [own('upstream', 'rate'), ['upstream', 'rate']],
   provision: ({ own }) => [own('provision')],
   sign: ({ own }) => [own('sign'), own('upstream', 'sign'), ['upstream', 'sign']],
 };
+
+function ofRoute(name: string, { routeIndex }: Facts, own: Asked['own']): readonly ConfigPath[] {
+  return routeIndex === undefined ? [] : [own('routes', routeIndex, name)];
+}
 
 function keyPaths({ facts, own }: Asked): readonly ConfigPath[] {
   const kinds = facts.keySources().length > 0 ? ['jwks', 'discovery', 'keys', 'secret'] : ['secret', 'keys', 'jwks'];

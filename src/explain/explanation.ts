@@ -73,7 +73,7 @@ const answerNames = ['WWW-Authenticate'];
 
 function oursOf({ tenant }: Facts): string[] {
   const names = tenant?.identityHeaders.map(({ name }) => name) ?? [];
-  if (tenant?.basic !== undefined) names.push(wayHeader);
+  if (tenant?.tellsWay) names.push(wayHeader);
   if (tenant?.payloadHeader !== undefined) names.push(tenant.payloadHeader);
   return names;
 }

@@ -1,7 +1,8 @@
 import type { VerdictCache } from '../state/verdict-cache.ts';
-import { readBasic } from './basic.ts';
+import { type BasicCredential, readBasic } from './basic.ts';
 import type { BindableRequest, BindRule } from './bind.ts';
 import type { ClaimCheck } from './claims.ts';
+import type { Cors } from './cors.ts';
 import { type Denial, deny } from './denial.ts';
 import type { RequestBody } from './gate.ts';
 import { requestHost } from './host.ts';
@@ -9,7 +10,8 @@ import { type Captures, matchPath, type Target } from './path.ts';
 import type { Access, Policy, Route, Tenant } from './policy.ts';
 import type { MatchAlternative } from './recognise.ts';
 import type { Rehearsal } from './rehearsal.ts';
-import type { RequestHead } from './request-head.ts';
+import type { Replay } from './replay.ts';
+import { headerValues, type RequestHead } from './request-head.ts';
 import type { Rule } from './rule.ts';
 import { parseToken } from './token.ts';
 
@@ -38,6 +40,9 @@ export interface Case {
   readonly rules: readonly Rule[];
   readonly request: BindableRequest;
   readonly normalizePath: boolean;
+  readonly cors: Cors | undefined;
+  readonly basic: BasicCredential | undefined;
+  readonly replay: Replay | undefined;
 }
 
 /** Recognises the request's tenant and finds the route that decides: tenantUnknown, tokenMissing or tokenMalformed. */
@@ -85,6 +90,27 @@ export function findCase(head: RequestHead, target: Target, circumstances: Circu
     binds: joined(tenant.binds, route?.binds),
     rules: joined(tenant.rules, route?.rules),
     request: { head, query, host, captures },
+    normalizePath: route?.normalizePath ?? tenant.normalizePath,
+    cors: own(route?.cors, tenant.cors),
+    basic: own(route?.basic, tenant.basic),
+    replay: own(route?.replay, tenant.replay),
+  };
+}
+
+function own<T extends object>(ofRoute: T | 'off' | undefined, ofTenant: T | undefined): T | undefined {
+  if (ofRoute === undefined) return ofTenant;
+  return ofRoute === 'off' ? undefined : ofRoute;
+}
+
+/** What a preflight's answer goes by: the route that would decide the request it asks about. */
+export function forPreflight({ tenant, target, head }: Case): Pick<Case, 'cors' | 'normalizePath'> & {
+  readonly route: Route | undefined;
+} {
+  const [method = ''] = headerValues(head, 'access-control-request-method');
+  const route = findRoute(tenant.routes, method, target.segments)?.route;
+  return {
+    route,
+    cors: own(route?.cors, tenant.cors),
     normalizePath: route?.normalizePath ?? tenant.normalizePath,
   };
 }

@@ -1,4 +1,4 @@
-import { type Case, type Circumstances, findCase } from './case.ts';
+import { type Case, type Circumstances, findCase, forPreflight } from './case.ts';
 import { type Cors, isPreflight } from './cors.ts';
 import type { Allowed, Answered, Decision, DecisionFacts, Refused } from './decision.ts';
 import { type Denial, deny, distrusts } from './denial.ts';
@@ -42,13 +42,14 @@ function decidePreflight(policy: Policy, head: RequestHead, found: Case | Denial
     const missing = found.reason === 'tokenMissing';
     return missing && policy.cors?.preflight === 'answer' ? answerPreflight(policy.cors, head, undefined) : undefined;
   }
-  const { tenant, target, normalizePath } = found;
-  if (tenant.cors === undefined || (target.oddity !== undefined && !normalizePath)) return undefined;
-  found.circumstances.rehearsal?.at('preflight');
+  const { tenant, target, circumstances } = found;
+  const asked = forPreflight(found);
+  if (asked.cors === undefined || (target.oddity !== undefined && !asked.normalizePath)) return undefined;
+  circumstances.rehearsal?.at('preflight', asked.route === undefined ? {} : { route: asked.route });
   const facts: DecisionFacts = { tenant: tenant.id, path: target.rawPath };
-  return tenant.cors.preflight === 'answer'
-    ? answerPreflight(tenant.cors, head, facts)
-    : allow(found, facts, { stripped: filledLocations(found), identity: [], body: undefined });
+  return asked.cors.preflight === 'answer'
+    ? answerPreflight(asked.cors, head, facts)
+    : allow({ ...found, ...asked }, facts, { stripped: filledLocations(found), identity: [], body: undefined });
 }
 
 function answerPreflight(cors: Cors, head: RequestHead, facts: DecisionFacts | undefined): Answered {
@@ -70,7 +71,7 @@ function conclude(found: Case, { outcome, facts }: Judgement): Decision | Promis
     case 'anonymous':
       return send(found, facts, { stripped: outcome.stripped, identity: [], body: undefined }, undefined);
     case 'denial': {
-      if (tenant.mode === 'enforce') return refuseFor(tenant, tenant.cors, head, facts, outcome);
+      if (tenant.mode === 'enforce') return refuseFor(tenant, found.cors, head, facts, outcome);
       // As if the gate were not there, but for the names that only it may write.
       const would = { wouldRefuse: outcome.reason, wouldRefuseDetail: outcome.detail };
       return allow(found, { ...facts, ...would }, { stripped: [], identity: [], body: undefined });
@@ -97,7 +98,7 @@ function send(
   };
   const depart = (ready: Ready | Denial): Decision =>
     ready.kind === 'denial'
-      ? refuseFor(tenant, tenant.cors, head, facts, ready)
+      ? refuseFor(tenant, found.cors, head, facts, ready)
       : allow(found, facts, cargo, ready.issued);
   const { nowMs, rehearsal } = circumstances;
   const ready = prepare(tenant.sending, { values, identifiedBy: identified?.by, nowMs, rehearsal });
@@ -105,13 +106,13 @@ function send(
 }
 
 function allow(
-  { circumstances, head, target, tenant, normalizePath }: Case,
+  { circumstances, head, target, tenant, normalizePath, cors }: Case,
   facts: DecisionFacts,
   { stripped, identity, body, token }: Cargo,
   issued?: Ready['issued'],
 ): Allowed {
   const { policy } = circumstances;
-  const { upstream, cors, sending } = tenant;
+  const { upstream, sending } = tenant;
   const path = normalizePath ? target.normalizedPath : target.rawPath;
   // Also where nobody was named, so that there is no token: then the upstream must not take the client's word for ours.
   const replaced = sending.signing?.into;

@@ -64,7 +64,7 @@ export function judge(this_: Case): Judgement | Promise<Judgement> {
   if (located.kind === 'ambiguous') {
     return { outcome: deny('tokenAmbiguous', located.detail), facts: factsOf(this_) };
   }
-  if (tenant.basic !== undefined) {
+  if (this_.basic !== undefined) {
     const byBasic = judgeBasic(this_, located);
     if (byBasic !== undefined) return byBasic;
   }
@@ -83,9 +83,9 @@ const basicLocation: TokenLocation = { kind: 'header', name: 'authorization', sc
 
 /** HTTP Basic (RFC 7617), for a tenant's own servers; undefined where the request does not try it. */
 function judgeBasic(this_: Case, located: LocatedToken): Judgement | undefined {
-  const { head, tenant, alternative } = this_;
+  const { head, tenant, alternative, basic } = this_;
   const content = readBasic(head);
-  if (content.kind === 'none' || tenant.basic === undefined) return undefined;
+  if (content.kind === 'none' || basic === undefined) return undefined;
   this_.circumstances.rehearsal?.at('basic');
   const facts = factsOf(this_, locationName(basicLocation));
   if (content.kind === 'unreadable') return { outcome: deny('tokenMalformed', content.detail), facts };
@@ -95,8 +95,8 @@ function judgeBasic(this_: Case, located: LocatedToken): Judgement | undefined {
   }
   const { unverifiedUser, unverifiedPassword } = content;
   const expectedUser = alternative?.basicUser ?? unverifiedUser;
-  if (!basicMatches(tenant.basic, unverifiedUser, unverifiedPassword) || expectedUser !== unverifiedUser) {
-    return { outcome: deny('tokenMissing', 'the Basic credentials are not those of the tenant'), facts };
+  if (!basicMatches(basic, unverifiedUser, unverifiedPassword) || expectedUser !== unverifiedUser) {
+    return { outcome: deny('tokenMissing', 'the Basic credentials are not those that are accepted here'), facts };
   }
   this_.circumstances.rehearsal?.at('headers');
   const identity = identityHeaders(this_, {}, 'basic');
@@ -229,12 +229,12 @@ function identify(
     identity,
     body,
   };
-  if (tenant.replay === undefined) return identified;
+  if (this_.replay === undefined) return identified;
   rehearsal?.at('replay');
   if (rehearsal?.replay === 'skip') return identified;
   // Last of all: a request that is refused for something else has not used its token.
   const { clockSkewS } = tenant.checks;
-  const denied = judgeReplay(tenant.replay, { id: tenant.id, clockSkewS }, token, circumstances.nowMs, rehearsal);
+  const denied = judgeReplay(this_.replay, { id: tenant.id, clockSkewS }, token, circumstances.nowMs, rehearsal);
   return denied instanceof Promise ? denied.then((late) => late ?? identified) : (denied ?? identified);
 }
 
@@ -265,7 +265,7 @@ function identityHeaders(
   const emitted = emitIdentityHeaders(tenant.identityHeaders, values);
   if (emitted.kind === 'refused') return deny('claimRefused', emitted.detail);
   const { headers } = emitted;
-  if (tenant.basic !== undefined) headers.push(wayHeader, way);
+  if (tenant.tellsWay) headers.push(wayHeader, way);
   if (tenant.payloadHeader !== undefined && token !== undefined) {
     headers.push(tenant.payloadHeader, token.raw.split('.')[1] as string);
   }

@@ -90,6 +90,8 @@ export interface Tenant {
   readonly errors: ErrorFormat;
   /** The other way in, for servers. */
   readonly basic: BasicCredential | undefined;
+  /** The upstream is told which way it was: the tenant, or one of its routes, has both. */
+  readonly tellsWay: boolean;
   readonly cors: Cors | undefined;
   readonly sending: Sending;
   /** Each of them may say that a verified token is revoked. */
@@ -123,6 +125,10 @@ export interface Route {
   readonly binds: readonly BindRule[];
   readonly rules: readonly Rule[];
   readonly normalizePath: boolean;
+  /** Undefined, here and below: the tenant's. */
+  readonly cors: Cors | 'off' | undefined;
+  readonly basic: BasicCredential | 'off' | undefined;
+  readonly replay: Replay | 'off' | undefined;
 }
 
 /** Where requests go. One object per distinct upstream: pools are keyed by `key`. */

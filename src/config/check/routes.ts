@@ -71,11 +71,26 @@ export const publicRoutesCheckNothing: TenantCheck = (facts, context) => {
   if (!hasAllParts(facts)) return;
   for (const [index, route] of (facts.tenant.config.routes ?? []).entries()) {
     if (facts.routes[index]?.access !== 'public') continue;
-    for (const name of ['claims', 'bind', 'rule'] as const) {
-      if (route[name] === undefined) continue;
+    for (const name of ['claims', 'bind', 'rule', 'replay', 'basic'] as const) {
+      if (route[name] === undefined || route[name] === 'off') continue;
       const message = 'a public route looks at no token: this would never be checked';
       refuse(facts, context, ['routes', index, name], { message, hint: 'access: required' });
     }
+  }
+};
+
+/** Who is recognised by a user name can't come by another one. */
+export const routeUsersRecognised: TenantCheck = (facts, context) => {
+  const { match = [], routes = [] } = facts.tenant.config;
+  const users = match.map(({ basicUser }) => basicUser);
+  if (users.length === 0 || users.includes(undefined)) return;
+  for (const [index, { basic }] of routes.entries()) {
+    if (basic === undefined || basic === 'off' || users.includes(basic.user)) continue;
+    const message = `is never let in: the tenant is recognised by ${users.join(' or ')}`;
+    refuse(facts, context, ['routes', index, 'basic', 'user'], {
+      message,
+      hint: 'recognise it by something else, too',
+    });
   }
 };
 

@@ -1,7 +1,13 @@
 import { clientCertificatesThere } from './client-certificates.ts';
 import { audienceNamed, issuerNamed, keysPresent, upstreamPresent } from './keys-present.ts';
 import { conditionsMeant, headerNamesDiffer, locationsSound } from './names.ts';
-import { pathVariablesExist, publicRoutesCheckNothing, routesReachable, routesWithinMatch } from './routes.ts';
+import {
+  pathVariablesExist,
+  publicRoutesCheckNothing,
+  routesReachable,
+  routesWithinMatch,
+  routeUsersRecognised,
+} from './routes.ts';
 import type { TenantCheck } from './tenant-facts.ts';
 
 /** All that is held against each other within one tenant. */
@@ -13,6 +19,7 @@ export const tenantChecks: readonly TenantCheck[] = [
   routesReachable,
   routesWithinMatch,
   publicRoutesCheckNothing,
+  routeUsersRecognised,
   pathVariablesExist,
   clientCertificatesThere,
   headerNamesDiffer,

@@ -1,6 +1,9 @@
 import * as z from 'zod';
 import { type ClientField, clientFields } from '../../template/client-field.ts';
+import { cors } from './cors.ts';
+import { basic } from './keys.ts';
 import { lazyObject } from './lazy-fields.ts';
+import { replay } from './replay.ts';
 import { anyJson, count, flag, headerName, oneOrMore, textOrNumber, words } from './values.ts';
 
 /* What is judged of a request and its token: match, token locations, claims, bind, routes. */
@@ -184,6 +187,9 @@ export const access = z.enum(['required', 'optional', 'public'], { error: 'must 
 const accessWords =
   '`required`: a valid token. `optional`: no token passes without identity, a bad one is refused. `public`: no token is looked at, and none travels on.';
 
+/** Whether pages may call is settled as a whole: nothing of the outer one is kept. */
+export const corsOrOff = z.union([z.literal('off'), cors], { error: 'must be an object {origins, …}, or off' });
+
 const route = lazyObject({
   path: () => words().describe('Path pattern: `/a/{name}/**`. The first route whose path and method fit decides.'),
   methods: () =>
@@ -194,6 +200,25 @@ const route = lazyObject({
   claims: () => claims.optional().describe("Conditions on claims, beside the tenant's own."),
   bind: () => bind.optional().describe("Claims that must equal parts of the request, beside the tenant's own."),
   rule: () => rule.optional().describe(`A CEL expression that must hold, beside the tenant's own. ${ruleWords}`),
+  replay: () =>
+    replay
+      .optional()
+      .describe(
+        "A request here takes its token's one use: {claim, store, …}; off: it takes none. Default: the tenant's `replay`.",
+      ),
+  basic: () =>
+    z
+      .union([z.literal('off'), basic], { error: 'must be an object {user, password}, or off' })
+      .optional()
+      .describe(
+        "User and password (HTTP Basic) that are accepted here in place of the tenant's; off: tokens alone. Default: the tenant's `basic`.",
+      ),
+  cors: () =>
+    corsOrOff
+      .optional()
+      .describe(
+        "Which web pages may call it (CORS), in place of the tenant's; off: none. Default: the tenant's `cors`.",
+      ),
   normalizePath: () =>
     flag()
       .optional()

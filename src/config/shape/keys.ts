@@ -73,6 +73,8 @@ export const basic = lazyObject({
   password: () => password.describe('Password: text, or {value | env | file, encoding}.'),
 });
 
+export type BasicConfig = z.output<typeof basic>;
+
 const algorithm = () =>
   words()
     .optional()

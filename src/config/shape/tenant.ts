@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { cors } from './cors.ts';
 import { errors } from './errors.ts';
 import {
   access,
   accessDescription,
   bind,
   claims,
+  corsOrOff,
   headers,
   match,
   routes,
@@ -164,7 +164,9 @@ export const tenantFields = lazyFields({
       'User and password (HTTP Basic, RFC 7617) with which its servers may come instead of a token. The header X-Jwt-Auth tells the upstream which it was: `token` or `basic`.',
     ),
   ),
-  cors: optional(() => cors.describe('Which web pages may call it (CORS). Default: the top-level `cors`.')),
+  cors: optional(() =>
+    corsOrOff.describe('Which web pages may call it (CORS); off: none. Default: the top-level `cors`.'),
+  ),
 });
 
 export const tenant = z.strictObject(tenantFields).meta({ id: 'tenant' });
