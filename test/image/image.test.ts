@@ -1,19 +1,15 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mintHs256 } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
 import { type RawUpstream, startRawUpstream } from '../support/upstream.ts';
+import { buildImage, image, logOf, missing, podman } from './image-under-test.ts';
 
-// Needs podman, and the two base images at hand or a registry to pull them from. JWTGATE_IMAGE names an image that is
-// built already.
-const root = resolve(import.meta.dirname, '../..');
 const secret = 'a secret of more than thirty-two bytes';
 const name = `jwtgate-test-${process.pid}`;
-const image = process.env.JWTGATE_IMAGE ?? 'localhost/jwtgate:test';
-const missing = whatIsMissing();
 
 let directory: string;
 let upstream: RawUpstream;
@@ -23,9 +19,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'jwtgate-image-'));
   chmodSync(directory, 0o755); // The container's user is another one.
   upstream = await startRawUpstream();
-  if (process.env.JWTGATE_IMAGE === undefined) {
-    podman('build', '--format', 'docker', '--network', 'host', '--isolation', 'chroot', '-t', image, root);
-  }
+  buildImage();
   writeConfig('X-User-Id');
   const hardened = ['--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges'];
   podman(
@@ -40,7 +34,7 @@ beforeAll(async () => {
     `${directory}:/etc/jwtgate:ro`,
     image,
   );
-  await until('the container has started', () => logs().some((line) => line.msg === 'started'), 20_000);
+  await until('the container has started', () => logOf(name).some((line) => line.msg === 'started'), 20_000);
 });
 
 afterAll(async () => {
@@ -74,7 +68,7 @@ test('SIGHUP loads a config that was replaced in the mounted directory', async (
   skip(missing !== undefined, missing);
   writeConfig('X-Replaced');
   podman('kill', '--signal', 'HUP', name);
-  await until('it says so', () => logs().some((line) => line.msg === 'config reloaded'));
+  await until('it says so', () => logOf(name).some((line) => line.msg === 'config reloaded'));
   await fetch(proxy(), bearer(secret));
   expect(upstream.requests().at(-1)?.headers).toMatchObject({ 'x-replaced': 'alice' });
 });
@@ -85,34 +79,8 @@ test('it stops when asked, with exit code 0', ({ skip }) => {
   expect(podman('inspect', '--format', '{{.State.ExitCode}}', name).trim()).toBe('0');
 });
 
-function whatIsMissing(): string | undefined {
-  if (spawnSync('podman', ['--version']).error) return 'podman is not installed';
-  if (process.env.JWTGATE_IMAGE) return undefined;
-  const bases = [...readFileSync(join(root, 'Dockerfile'), 'utf8').matchAll(/^ARG \w+_IMAGE=(\S+)$/gm)].map(
-    ([, base]) => base as string,
-  );
-  const absent = bases.filter(
-    (base) =>
-      spawnSync('podman', ['image', 'exists', base]).status !== 0 &&
-      spawnSync('podman', ['pull', '--quiet', base]).status !== 0,
-  );
-  return absent.length > 0 ? `no base image: ${absent.join(', ')}` : undefined;
-}
-
-function podman(...args: string[]): string {
-  return execFileSync('podman', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-}
-
-function logs(): { msg?: string; proxy?: string; ops?: string }[] {
-  return podman('logs', name)
-    .trim()
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-}
-
 function started(): { proxy?: string; ops?: string } {
-  return logs().find((line) => line.msg === 'started') ?? {};
+  return logOf(name).find((line) => line.msg === 'started') ?? {};
 }
 
 function proxy(): string {

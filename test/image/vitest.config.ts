@@ -7,6 +7,8 @@ export default defineConfig({
   test: {
     include: ['test/image/**/*.test.ts'],
     reporters: ['default', './tools/skips-reporter.ts'],
+    // Each of them builds the image; the second finds it done.
+    fileParallelism: false,
     testTimeout: 60_000,
     hookTimeout: 600_000,
   },
