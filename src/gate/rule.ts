@@ -2,6 +2,7 @@ import type { ExpressionProblem } from '../cel/check.ts';
 import { compileExpression } from '../cel/expression.ts';
 import { Fault, read, Timestamp } from '../cel/value.ts';
 import type { Variable, Vocabulary } from '../cel/vocabulary.ts';
+import { type ClientField, clientFields, clientValue } from '../template/client-field.ts';
 import type { BindableRequest } from './bind.ts';
 import type { ClaimPath } from './claims.ts';
 import { findQueryParameter } from './query.ts';
@@ -12,7 +13,7 @@ import type { VerifiedToken } from './verify.ts';
 export interface RuleInput {
   readonly token: Pick<VerifiedToken, 'header' | 'claims' | 'algorithm' | 'kid'>;
   readonly tenant: string;
-  readonly head: Pick<RequestHead, 'headers' | 'method' | 'scheme'>;
+  readonly head: Pick<RequestHead, 'headers' | 'method' | 'scheme' | 'clientCertificate'>;
   readonly request: Pick<BindableRequest, 'query' | 'captures' | 'host' | 'body'>;
   /** Decoded segments of the path that was matched, and is forwarded. */
   readonly segments: readonly string[];
@@ -26,6 +27,7 @@ export interface Rule {
   readonly headerNames: readonly RuleName[];
   readonly pathVariables: readonly RuleName[];
   readonly readsBody: boolean;
+  readonly readsClient: boolean;
   /** Claims that it asks for by name. */
   readonly claims: readonly ClaimPath[];
   /** Undefined: it holds. Otherwise why not, for the log: what stands in the rule, and nothing of the request. */
@@ -45,6 +47,14 @@ const text = (readText: (input: RuleInput) => string | undefined): Variable<Rule
   read: readText,
 });
 
+/** Fields of a certificate that may have several values. */
+const listFields: ReadonlySet<ClientField> = new Set(['dns', 'uri', 'email', 'ip']);
+
+const clientField = (field: ClientField): Variable<RuleInput> => ({
+  type: listFields.has(field) ? 'list<string>' : 'string',
+  read: ({ head }) => clientValue(head.clientCertificate, field),
+});
+
 /** What rules can speak of; docs/rules.md tells it to their writers. */
 export const ruleVocabulary: Vocabulary<RuleInput> = {
   claims: { type: 'map<string, dyn>', read: ({ token }) => token.claims },
@@ -56,6 +66,7 @@ export const ruleVocabulary: Vocabulary<RuleInput> = {
     },
   },
   tenant: text(({ tenant }) => tenant),
+  client: { members: Object.fromEntries(clientFields.map((field) => [field, clientField(field)])) },
   request: {
     members: {
       method: text(({ head }) => head.method),
@@ -114,6 +125,7 @@ export function compileRule(source: string): Rule | { readonly problems: readonl
     headerNames: namesOf('request.headers'),
     pathVariables: namesOf('request.pathVariables'),
     readsBody: reads.has('request.body'),
+    readsClient: [...reads].some((name) => name.startsWith('client.')),
     claims: paths.flatMap(([variable, ...path]) => (variable === 'claims' ? [path] : [])),
     refusal: (input) => {
       const value = holds(input);

@@ -136,6 +136,36 @@ describe('what a rule can speak of', () => {
   });
 });
 
+test("the client's certificate, where there is one", () => {
+  const clientCertificate = {
+    subject: 'CN=device-1',
+    commonName: 'device-1',
+    issuer: 'CN=CA',
+    serialNumber: '01',
+    fingerprint: 'ab',
+    thumbprint: 'qw',
+    dns: ['a.example', 'b.example'],
+    uri: [],
+    email: [],
+    ip: [],
+    notAfterMs: 1,
+  };
+  const holds = (text: string, certificate?: typeof clientCertificate) =>
+    rule(text).refusal({
+      token: { header: {}, claims: { device: 'device-1' }, algorithm: 'HS256', kid: undefined },
+      tenant: 'acme',
+      head: { method: 'GET', scheme: 'https', headers: [], clientCertificate: certificate },
+      request: { query: undefined, captures: new Map(), host: undefined },
+      segments: [],
+      nowMs,
+    });
+  expect(holds('claims.device == client.commonName && "b.example" in client.dns', clientCertificate)).toBeUndefined();
+  expect(holds('has(client.uri) || has(client.ip)', clientCertificate)).toContain('the config wants');
+  expect(holds('client.commonName == "device-1"')).toContain('client.commonName: is missing');
+  expect(holds('!has(client.subject)')).toBeUndefined();
+  expect([rule('has(client.dns)').readsClient, rule('claims.client == 1').readsClient]).toEqual([true, false]);
+});
+
 describe('a rule refuses', () => {
   test('with its reason and 403, and tells the client nothing of itself', () => {
     const decision = ask('claims.role == "very-secret-role"', { claims: { role: 'guest' } }) as Decision;

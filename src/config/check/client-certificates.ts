@@ -1,6 +1,6 @@
 import type { BindRule } from '../../gate/bind.ts';
 import type { ConfigPath } from '../config-path.ts';
-import { type CheckContext, hasAllParts, refuse, type TenantCheck, type TenantFacts } from './tenant-facts.ts';
+import { type CheckContext, hasAllParts, refuse, rulesOf, type TenantCheck, type TenantFacts } from './tenant-facts.ts';
 
 /** Where no client is asked for a certificate, nothing can be read of one: a binding never holds, a header is never sent. */
 export const clientCertificatesThere: TenantCheck = (facts, context) => {
@@ -13,6 +13,9 @@ export const clientCertificatesThere: TenantCheck = (facts, context) => {
   checkBinds(facts, context, binds, tenant.config.bind, []);
   for (const [index, route] of routes.entries()) {
     checkBinds(facts, context, route.binds, tenant.config.routes?.[index]?.bind, ['routes', index]);
+  }
+  for (const { rule, path } of rulesOf(facts)) {
+    if (rule.readsClient) say(facts, context, path);
   }
   for (const { name, template } of headers) {
     if (template.readsClient) say(facts, context, ['headers', name]);
