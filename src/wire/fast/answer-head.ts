@@ -2,6 +2,7 @@ import { responseConnectionFields } from '../field-lists.ts';
 import { interimFields, responseFields } from '../response-fields.ts';
 import { cr, fieldValueBytes, lf, one, space, zero } from './byte-classes.ts';
 import { type FieldLine, newFieldLine, readFieldLine } from './field-line.ts';
+import type { Outgoing } from './outgoing.ts';
 import { watchNames } from './watched-names.ts';
 
 /** The head of an upstream's answer, as far as the lane has to understand it. */
@@ -9,10 +10,12 @@ export interface AnswerHead {
   readonly kind: 'head';
   readonly version: '1.0' | '1.1';
   readonly status: number;
-  readonly reason: string;
-  /** Field lines for the client, but for what the lane adds; of use only where `isPlain`. */
-  readonly fields: string;
-  /** False where which fields pass depends on more than their names: then the whole list is judged. */
+  /** Where the reason phrase lies. */
+  readonly reasonStart: number;
+  readonly reasonEnd: number;
+  /** Offsets, from and to in turn, of the lines that pass as they came; of use only where `isPlain`. */
+  readonly runs: readonly number[];
+  /** False where which fields pass depends on more than their names, or one is to be written anew: all are then judged. */
   readonly isPlain: boolean;
   readonly hasDate: boolean;
   readonly chunked: boolean;
@@ -49,6 +52,7 @@ interface Draft {
   keepAliveMs: number | undefined;
   isPlain: boolean;
   problem: string | undefined;
+  readonly runs: number[];
 }
 
 const line = newFieldLine();
@@ -74,7 +78,7 @@ function parseWithin(bytes: Buffer, from: number, to: number): ParsedAnswer {
   while (at < to && fieldValueBytes[bytes[at] as number] === 1) at++;
   if (at + 1 >= to) return incomplete;
   if (bytes[at] !== cr || bytes[at + 1] !== lf) return broken('the status line does not end with CRLF');
-  const reason = bytes.toString('latin1', reasonStart, at);
+  const reasonEnd = at;
   const version = bytes[from + versionStart.length] === zero ? '1.0' : '1.1';
 
   const fieldsStart = at + 2;
@@ -87,11 +91,12 @@ function parseWithin(bytes: Buffer, from: number, to: number): ParsedAnswer {
     // What a 204 or an interim answer may carry is another matter than for the rest.
     isPlain: status >= 200 && status !== 204,
     problem: undefined,
+    runs: [],
   };
-  const fields = readFields(bytes, fieldsStart, to, draft);
+  const isWhole = readFields(bytes, fieldsStart, to, draft);
   if (draft.problem !== undefined) return broken(draft.problem);
-  if (fields === undefined) return incomplete;
-  const { chunked, length, hasDate, connection, keepAliveMs, isPlain } = draft;
+  if (!isWhole) return incomplete;
+  const { chunked, length, hasDate, connection, keepAliveMs, isPlain, runs } = draft;
   // Section 6.3: one of the two is a lie, and nobody can say which.
   if (chunked && length !== undefined) return broken('Transfer-Encoding beside Content-Length');
   const keepAlive = version === '1.1' ? connection !== 'close' : connection === 'keep-alive';
@@ -100,8 +105,9 @@ function parseWithin(bytes: Buffer, from: number, to: number): ParsedAnswer {
     kind: 'head',
     version,
     status,
-    reason,
-    fields,
+    reasonStart,
+    reasonEnd,
+    runs,
     isPlain,
     hasDate,
     chunked,
@@ -127,24 +133,27 @@ function readStatus(bytes: Buffer, from: number): number | undefined {
   return status < 100 ? undefined : status;
 }
 
-/** The lines that pass, in runs as they came where they are written as we write them; undefined while incomplete. */
-function readFields(bytes: Buffer, from: number, to: number, draft: Draft): string | undefined {
-  let passed = '';
+/** False while incomplete. */
+function readFields(bytes: Buffer, from: number, to: number, draft: Draft): boolean {
+  const { runs } = draft;
   let runStart = from;
   let at = from;
   for (;;) {
     const result = readFieldLine(bytes, at, to, line);
-    if (result === 'incomplete') return undefined;
+    if (result === 'incomplete') return false;
     if (result === 'illegal') draft.problem = 'a line of the head is not a header field';
-    if (result !== 'field') return passed + bytes.toString('latin1', runStart, at);
+    if (result !== 'field') {
+      if (runStart < at) runs.push(runStart, at);
+      return true;
+    }
     const watched = watchedFields.find(bytes, at, line.nameEnd);
-    watched?.take?.(draft, bytes.toString('latin1', line.valueStart, line.valueEnd));
-    const passes = watched?.passes !== false;
-    if (draft.problem !== undefined) return undefined;
-    if (!passes || !isCanonical(bytes, line)) {
-      passed += bytes.toString('latin1', runStart, at);
-      if (passes) passed += rewritten(bytes, at, line);
+    watched?.take?.(draft, bytes, line);
+    if (draft.problem !== undefined) return false;
+    if (watched?.passes === false) {
+      if (runStart < at) runs.push(runStart, at);
       runStart = line.next;
+    } else if (!isCanonical(bytes, line)) {
+      draft.isPlain = false;
     }
     at = line.next;
   }
@@ -155,11 +164,11 @@ function isCanonical(bytes: Buffer, { nameEnd, valueStart, valueEnd, next }: Fie
   return valueStart === nameEnd + 2 && bytes[nameEnd + 1] === space && valueEnd + 2 === next;
 }
 
-function rewritten(bytes: Buffer, at: number, { nameEnd, valueStart, valueEnd }: FieldLine): string {
-  return `${bytes.toString('latin1', at, nameEnd)}: ${bytes.toString('latin1', valueStart, valueEnd)}\r\n`;
+function textOfValue(bytes: Buffer, { valueStart, valueEnd }: FieldLine): string {
+  return bytes.toString('latin1', valueStart, valueEnd);
 }
 
-type Take = (draft: Draft, value: string) => void;
+type Take = (draft: Draft, bytes: Buffer, line: FieldLine) => void;
 
 const takers: ReadonlyMap<string, Take> = new Map<string, Take>([
   ['connection', takeConnection],
@@ -177,7 +186,12 @@ const watchedFields = watchNames(
   }),
 );
 
-function takeConnection(draft: Draft, value: string): void {
+function takeConnection(draft: Draft, bytes: Buffer, line: FieldLine): void {
+  const value = textOfValue(bytes, line);
+  if (value === 'keep-alive') {
+    draft.connection ??= 'keep-alive';
+    return;
+  }
   for (const part of value.toLowerCase().split(',')) {
     const option = part.trim();
     if (option === 'close') draft.connection = 'close';
@@ -187,21 +201,29 @@ function takeConnection(draft: Draft, value: string): void {
   }
 }
 
-function takeLength(draft: Draft, value: string): void {
+/** Digits that stay exact in a double. */
+const mostLengthDigits = 15;
+
+function takeLength(draft: Draft, bytes: Buffer, { valueStart, valueEnd }: FieldLine): void {
   if (draft.length !== undefined) draft.problem = 'more than one Content-Length';
-  if (!/^\d{1,15}$/.test(value)) draft.problem = 'Content-Length is not a number';
-  draft.length = Number(value);
+  let length = valueStart < valueEnd && valueEnd - valueStart <= mostLengthDigits ? 0 : Number.NaN;
+  for (let i = valueStart; i < valueEnd; i++) {
+    const digit = (bytes[i] as number) - zero;
+    length = digit >= 0 && digit <= 9 ? length * 10 + digit : Number.NaN;
+  }
+  if (Number.isNaN(length)) draft.problem = 'Content-Length is not a number';
+  draft.length = length;
 }
 
-function takeCoding(draft: Draft, value: string): void {
-  if (draft.chunked || value.toLowerCase() !== 'chunked') {
+function takeCoding(draft: Draft, bytes: Buffer, line: FieldLine): void {
+  if (draft.chunked || textOfValue(bytes, line).toLowerCase() !== 'chunked') {
     draft.problem = 'Transfer-Encoding is not exactly one "chunked"';
   }
   draft.chunked = true;
 }
 
-function takeKeepAlive(draft: Draft, value: string): void {
-  const seconds = /(?:^|[,;\s])timeout=(\d{1,6})(?:$|[,;\s])/i.exec(value)?.[1];
+function takeKeepAlive(draft: Draft, bytes: Buffer, line: FieldLine): void {
+  const seconds = /(?:^|[,;\s])timeout=(\d{1,6})(?:$|[,;\s])/i.exec(textOfValue(bytes, line))?.[1];
   if (seconds !== undefined) draft.keepAliveMs = Number(seconds) * 1000;
 }
 
@@ -229,27 +251,41 @@ export function hasBody({ status }: AnswerHead, method: string): boolean {
   return method !== 'HEAD' && status >= 200 && status !== 204 && status !== 304;
 }
 
-/** The whole head for the client, of the answer that was read from `bytes`. */
-export function answerText(answer: AnswerHead, bytes: Buffer, { method, close, set, date }: AnswerContext): string {
-  const { status, reason, version, length } = answer;
-  const fields =
-    answer.isPlain && set.length === 0
-      ? `${answer.fields}Via: ${version} jwtgate\r\n${close ? 'Connection: close\r\n' : ''}`
-      : joinFields(
-          responseFields(
-            { statusCode: status, httpVersion: version, rawHeaders: listFields(answer, bytes) },
-            { method, clientVersion: '1.1', close, set },
-          ),
-        );
-  const dated = answer.hasDate ? fields : `${fields}Date: ${date()}\r\n`;
+/** Puts together the whole head for the client, of the answer that was read from `bytes`. */
+export function putAnswer(
+  out: Outgoing,
+  answer: AnswerHead,
+  bytes: Buffer,
+  { method, close, set, date }: AnswerContext,
+): void {
+  const { status, version, length, runs } = answer;
+  putStatusLine(out, answer, bytes);
+  if (answer.isPlain && set.length === 0) {
+    for (let i = 0; i < runs.length; i += 2) out.copy(bytes, runs[i] as number, runs[i + 1] as number);
+    out.text(version === '1.1' ? 'Via: 1.1 jwtgate\r\n' : 'Via: 1.0 jwtgate\r\n');
+    if (close) out.text('Connection: close\r\n');
+  } else {
+    const list = { statusCode: status, httpVersion: version, rawHeaders: listFields(answer, bytes) };
+    putFields(out, responseFields(list, { method, clientVersion: '1.1', close, set }));
+  }
+  if (!answer.hasDate) out.field('Date', date());
   // What has no length, or ends with its connection, goes on in chunks.
-  const framing = length === undefined && hasBody(answer, method) ? 'Transfer-Encoding: chunked\r\n' : '';
-  return `HTTP/1.1 ${status} ${reason}\r\n${dated}${framing}\r\n`;
+  if (length === undefined && hasBody(answer, method)) out.text('Transfer-Encoding: chunked\r\n');
+  out.text('\r\n');
 }
 
-/** An interim answer (RFC 9110 section 15.2) for the client. */
-export function interimText(answer: AnswerHead, bytes: Buffer): string {
-  return `HTTP/1.1 ${answer.status} ${answer.reason}\r\n${joinFields(interimFields(listFields(answer, bytes)))}\r\n`;
+/** Puts together an interim answer (RFC 9110 section 15.2) for the client. */
+export function putInterim(out: Outgoing, answer: AnswerHead, bytes: Buffer): void {
+  putStatusLine(out, answer, bytes);
+  putFields(out, interimFields(listFields(answer, bytes)));
+  out.text('\r\n');
+}
+
+function putStatusLine(out: Outgoing, { status, reasonStart, reasonEnd }: AnswerHead, bytes: Buffer): void {
+  out.begin();
+  if (status === 200) out.text('HTTP/1.1 200 ');
+  else out.text(`HTTP/1.1 ${status} `);
+  out.copy(bytes, reasonStart, reasonEnd).text('\r\n');
 }
 
 /** The fields as a flat name, value list. */
@@ -263,8 +299,6 @@ function listFields({ fieldsStart, end }: AnswerHead, bytes: Buffer): string[] {
   return list;
 }
 
-function joinFields(list: readonly string[]): string {
-  let text = '';
-  for (let i = 0; i < list.length; i += 2) text += `${list[i]}: ${list[i + 1]}\r\n`;
-  return text;
+function putFields(out: Outgoing, list: readonly string[]): void {
+  for (let i = 0; i < list.length; i += 2) out.field(list[i] as string, list[i + 1] as string);
 }

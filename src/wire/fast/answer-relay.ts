@@ -2,17 +2,17 @@ import type { Socket } from 'node:net';
 import { isTrailerField } from '../field-lists.ts';
 import {
   type AnswerHead,
-  answerText,
   hasBody,
-  interimText,
   mostAnswerHeadBytes,
   parseAnswerHead,
+  putAnswer,
+  putInterim,
 } from './answer-head.ts';
 import { lf } from './byte-classes.ts';
 import { type BodyPiece, createChunkedReader } from './chunked.ts';
 import { type BodyReader, LengthReader, lastChunk, noBodyReader, UntilCloseReader } from './framing.ts';
 import { httpDate } from './http-date.ts';
-import { writePieces } from './write-pieces.ts';
+import { outgoing, writePieces } from './outgoing.ts';
 
 /** More interim answers than any real upstream sends are dropped: they would not wait for a slow client. */
 const mostInterimAnswers = 32;
@@ -55,7 +55,8 @@ export class AnswerRelay {
   take(bytes: Buffer, isLast: boolean, set: readonly string[]): void {
     this.hasBegun = true;
     if (this.reader !== undefined) {
-      this.passBody(bytes, 0, '', this.reader);
+      const pieces = this.readBody(bytes, 0, this.reader);
+      if (pieces !== undefined) writePieces(this.socket, pieces);
       return;
     }
     const all = this.partial === undefined ? bytes : Buffer.concat([this.partial, bytes]);
@@ -94,25 +95,29 @@ export class AnswerRelay {
   /** RFC 9110 section 15.2: a proxy forwards interim answers. */
   private passInterim(answer: AnswerHead, bytes: Buffer): void {
     this.interimAnswers++;
-    if (this.interimAnswers <= mostInterimAnswers) this.socket.write(interimText(answer, bytes), 'latin1');
+    if (this.interimAnswers > mostInterimAnswers) return;
+    putInterim(outgoing, answer, bytes);
+    outgoing.send(this.socket);
   }
 
   private passHead(answer: AnswerHead, bytes: Buffer, isLast: boolean, set: readonly string[]): void {
     this.head = answer;
     this.partial = undefined;
     this.reader = readerFor(answer, this.method);
-    const text = answerText(answer, bytes, { method: this.method, close: isLast, set, date: httpDate });
-    this.passBody(bytes, answer.end, text, this.reader);
+    const pieces = this.readBody(bytes, answer.end, this.reader);
+    if (pieces === undefined) return;
+    putAnswer(outgoing, answer, bytes, { method: this.method, close: isLast, set, date: httpDate });
+    outgoing.send(this.socket, pieces);
   }
 
-  /** With the head, where that is still to be written, in one go. */
-  private passBody(bytes: Buffer, from: number, head: string, reader: BodyReader): void {
+  /** What goes on to the client; undefined where there is something wrong with it. */
+  private readBody(bytes: Buffer, from: number, reader: BodyReader): readonly BodyPiece[] | undefined {
     const pieces: BodyPiece[] = [];
     const end = reader.read(bytes, from, pieces);
     this.problem = reader.problem;
-    if (this.problem !== undefined) return;
+    if (this.problem !== undefined) return undefined;
     this.hasSurplus = end < bytes.length;
-    writePieces(this.socket, head, pieces);
+    return pieces;
   }
 
   /** The upstream has ended its side, in order: true where that is how this answer ends. */

@@ -12,10 +12,10 @@ import type { BodyPiece } from './chunked.ts';
 import { Exchange } from './exchange.ts';
 import type { BodyReader } from './framing.ts';
 import { type CanonicalHead, type IllegalHead, parseRequestHead } from './head-parser.ts';
-import { ownAnswer } from './own-answer.ts';
+import { isFull, outgoing } from './outgoing.ts';
+import { putOwnAnswer } from './put-own-answer.ts';
 import type { CoarseTimer, Expiring } from './timers.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
-import { isFull } from './write-pieces.ts';
 
 /** What connections and exchanges ask of their lane. */
 export interface LaneServices {
@@ -174,7 +174,7 @@ export class ClientConnection implements Expiring {
     this.hasPartialHead = false;
     this.deadlineMs = Number.POSITIVE_INFINITY;
     this.use(bytes, parsed.end);
-    const { method, target, headers } = parsed;
+    const { method, target, headers, fields } = parsed;
     const { peer, scheme, clientCertificate } = this;
     const head = {
       id: gate.requestId(peer, headers),
@@ -192,6 +192,7 @@ export class ClientConnection implements Expiring {
       lane: this.lane,
       gate,
       head,
+      fields,
       framing: parsed.body,
       isLast,
       startedMs,
@@ -256,7 +257,8 @@ export class ClientConnection implements Expiring {
   private refuse(status: IllegalHead['status'] | 408, detail: string): void {
     const gate = this.lane.gate();
     const refused = gate.refuse('requestRefused', detail, { status, close: true });
-    this.socket.write(ownAnswer(refused, undefined, true));
+    putOwnAnswer(outgoing, refused, undefined, true);
+    outgoing.send(this.socket);
     this.close();
     gate.finish({
       head: undefined,

@@ -8,12 +8,12 @@ import { refuseForGateFault } from '../gate-fault.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import type { BodyPiece } from './chunked.ts';
 import type { ClientConnection, LaneServices } from './client-connection.ts';
-import { ownAnswer } from './own-answer.ts';
+import { isFull, outgoing, writePieces } from './outgoing.ts';
+import { putOwnAnswer } from './put-own-answer.ts';
+import { putRequest } from './put-request.ts';
 import { type ContentOwner, RequestContent } from './request-content.ts';
-import { requestText } from './request-text.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
-import { isFull, writePieces } from './write-pieces.ts';
 
 /**
  * What the exchange waits for, and so what it means when its deadline passes.
@@ -32,6 +32,8 @@ export interface ExchangeInput {
   /** The request's own: it keeps its policy to the end. */
   readonly gate: Gate;
   readonly head: RequestHead;
+  /** Its field lines, as they came. */
+  readonly fields: string;
   readonly framing: BodyFraming;
   /** The connection ends after this one. */
   readonly isLast: boolean;
@@ -46,6 +48,7 @@ export class Exchange implements UpstreamUser, ContentOwner {
   private readonly lane: LaneServices;
   private readonly gate: Gate;
   private readonly head: RequestHead;
+  private readonly fields: string;
   private readonly startedMs: number;
 
   private phase: Phase = 'deciding';
@@ -55,7 +58,7 @@ export class Exchange implements UpstreamUser, ContentOwner {
   private readonly content: RequestContent;
   private pool: UpstreamPool | undefined;
   private upstream: UpstreamConnection | undefined;
-  /** The head for the upstream, while it waits for a connection or for the body's first bytes. */
+  /** The head of a request with a body, while it waits for a connection or for the body's first bytes. */
   private unsentHead = '';
   private requestIsSent = false;
   private retried = false;
@@ -66,11 +69,12 @@ export class Exchange implements UpstreamUser, ContentOwner {
   private forwardedMs = 0;
   private upstreamMs: number | undefined;
 
-  constructor({ client, lane, gate, head, framing, isLast, startedMs }: ExchangeInput) {
+  constructor({ client, lane, gate, head, fields, framing, isLast, startedMs }: ExchangeInput) {
     this.client = client;
     this.lane = lane;
     this.gate = gate;
     this.head = head;
+    this.fields = fields;
     this.isLast = isLast;
     this.startedMs = startedMs;
     this.content = new RequestContent(framing, this, gate);
@@ -122,8 +126,8 @@ export class Exchange implements UpstreamUser, ContentOwner {
       this.failRequest(400, content.reader.problem);
       return bytes.length;
     }
-    writePieces(upstream.socket, this.unsentHead, pieces);
-    this.unsentHead = '';
+    if (this.unsentHead === '') writePieces(upstream.socket, pieces);
+    else this.sendHeld(upstream, pieces);
     if (content.reader.done) this.onRequestSent();
     else this.expireIn(this.gate.timeouts.idleMs);
     return end;
@@ -151,34 +155,50 @@ export class Exchange implements UpstreamUser, ContentOwner {
       return;
     }
     if (allowed.body !== undefined) this.content.replace(allowed.body);
-    const text = requestText(this.head, allowed, this.content.framing);
-    if (text === undefined) {
+    if (!this.putHead(allowed)) {
       this.fail('upstreamUnreachable', 'a header for the upstream holds a byte that no header may hold');
       return;
     }
-    this.unsentHead = text;
+    const hasBody = this.content.framing.kind !== 'none';
+    if (hasBody) this.unsentHead = String(outgoing);
     this.phase = 'connecting';
     this.pool = this.lane.pool(allowed.upstream);
     const connection = this.pool.acquire(this);
     if (connection === undefined) this.expireIn(this.gate.timeouts.connectMs);
-    else this.onUpstreamConnect(connection);
+    else if (hasBody) this.onUpstreamConnect(connection);
+    else this.sendHead(connection);
+  }
+
+  private putHead(allowed: Allowed): boolean {
+    const { method, target, headers } = this.head;
+    return putRequest(outgoing, { method, target, headers, fields: this.fields }, allowed, this.content.framing);
+  }
+
+  /** Of a request without a body: what was put together goes out. */
+  private sendHead(connection: UpstreamConnection): void {
+    this.upstream = connection;
+    this.forwardedMs = performance.now();
+    outgoing.send(connection.socket);
+    this.onRequestSent();
+  }
+
+  private sendHeld(connection: UpstreamConnection, pieces: readonly BodyPiece[] | undefined): void {
+    outgoing.begin().text(this.unsentHead).send(connection.socket, pieces);
+    this.unsentHead = '';
   }
 
   onUpstreamConnect(connection: UpstreamConnection): void {
     const { content } = this;
-    this.upstream = connection;
-    this.forwardedMs = performance.now();
     if (content.framing.kind === 'none') {
-      // The head is kept: it is sent again where the connection turns out to be dead.
-      connection.socket.write(this.unsentHead, 'latin1');
-      this.onRequestSent();
+      // Again: others have had their turn since, and this may be the second connection that it goes out on.
+      this.putHead(this.decision as Allowed);
+      this.sendHead(connection);
       return;
     }
+    this.upstream = connection;
+    this.forwardedMs = performance.now();
     const held = content.takeHeld();
-    if (held !== undefined || !this.client.hasPending) {
-      writePieces(connection.socket, this.unsentHead, held ?? []);
-      this.unsentHead = '';
-    }
+    if (held !== undefined || !this.client.hasPending) this.sendHeld(connection, held);
     if (content.isComplete) {
       this.onRequestSent();
     } else {
@@ -355,7 +375,8 @@ export class Exchange implements UpstreamUser, ContentOwner {
     if (answer.close || this.content.isInTheWay) this.isLast = true;
     this.status = answer.status;
     this.ownBytes = Buffer.byteLength(answer.body);
-    this.client.socket.write(ownAnswer(answer, this.head.method, this.isLast));
+    putOwnAnswer(outgoing, answer, this.head.method, this.isLast);
+    outgoing.send(this.client.socket);
     this.flush();
   }
 

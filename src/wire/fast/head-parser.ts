@@ -11,6 +11,8 @@ export interface CanonicalHead {
   readonly target: string;
   /** Flat name, value list as received, values without outer white space. */
   readonly headers: readonly string[];
+  /** The field lines as received. */
+  readonly fields: string;
   readonly body: BodyFraming;
   /** The client wants the connection closed after the answer (RFC 9112 section 9.6). */
   readonly close: boolean;
@@ -44,14 +46,12 @@ function mayBecomeMethod(beginning: string): boolean {
   return false;
 }
 
-/** Values above this length are cut out of the buffer by themselves: what keeps one alive then keeps no whole head. */
-const sharedValueChars = 64;
-
 /** What is known of a head while it is read. */
 interface Draft {
   method: string;
   target: string;
   readonly headers: string[];
+  fields: string;
   host: string | undefined;
   length: string | undefined;
   chunked: boolean;
@@ -71,6 +71,7 @@ export function parseRequestHead(bytes: Buffer, from: number, limits: HeadLimits
     method: '',
     target: '',
     headers: [],
+    fields: '',
     host: undefined,
     length: undefined,
     chunked: false,
@@ -139,26 +140,38 @@ function readFields(
   draft: Draft,
 ): number | typeof incomplete | Fault {
   const { headers } = draft;
-  const text = bytes.toString('latin1', from, to);
+  // One text, of which all names and values are parts: what is to outlive the request has to be copied out of it.
+  const text = bytes.toString('latin1', from, endOfText(bytes, from, to));
   let at = from;
   for (;;) {
     const result = readFieldLine(bytes, at, to, line);
     if (result !== 'field') {
-      if (result === 'end') return line.next;
+      if (result === 'end') {
+        draft.fields = text.slice(0, at - from);
+        return line.next;
+      }
       return result === 'incomplete' ? incomplete : illegal('a line of the head is not a header field');
     }
     if (headers.length === 2 * limits.headerCount) return illegal(`more than ${limits.headerCount} headers`, 431);
     const name = text.slice(at - from, line.nameEnd - from);
-    const value =
-      line.valueEnd - line.valueStart > sharedValueChars
-        ? bytes.toString('latin1', line.valueStart, line.valueEnd)
-        : text.slice(line.valueStart - from, line.valueEnd - from);
+    const value = text.slice(line.valueStart - from, line.valueEnd - from);
     const fault = takers.find(bytes, at, line.nameEnd)?.(draft, value);
     if (fault !== undefined) return fault;
     headers.push(name, value);
     at = line.next;
   }
 }
+
+const headEnd = Buffer.from('\r\n\r\n', 'latin1');
+
+/** Where there is much, most of it is a body, and not to be made text of. */
+function endOfText(bytes: Buffer, from: number, to: number): number {
+  if (to - from <= mostUnsearched) return to;
+  const end = bytes.indexOf(headEnd, from);
+  return end === -1 ? to : Math.min(to, end + headEnd.length);
+}
+
+const mostUnsearched = 4_096;
 
 type Take = (draft: Draft, value: string) => Fault | undefined;
 
@@ -211,11 +224,12 @@ function takeConnection(draft: Draft, value: string): Fault | undefined {
 const noBody: BodyFraming = { kind: 'none' };
 const chunkedBody: BodyFraming = { kind: 'chunked' };
 
-function conclude({ method, target, headers, host, length, chunked, connection }: Draft, end: number): ParsedHead {
+function conclude(draft: Draft, end: number): ParsedHead {
+  const { method, target, headers, fields, host, length, chunked, connection } = draft;
   if (host === undefined) return illegal('no Host');
   // RFC 9112 section 6.1: what carries both may be an attempt at smuggling.
   if (chunked && length !== undefined) return illegal('Transfer-Encoding beside Content-Length');
   const bytes = length === undefined ? 0 : (parseContentLength(length) as number);
   const body = chunked ? chunkedBody : bytes === 0 ? noBody : ({ kind: 'length', bytes } as const);
-  return { kind: 'head', method, target, headers, body, close: connection === 'close', end };
+  return { kind: 'head', method, target, headers, fields, body, close: connection === 'close', end };
 }

@@ -2,11 +2,12 @@ import { describe, expect, test } from 'vitest';
 import {
   type AnswerContext,
   type AnswerHead,
-  answerText,
-  interimText,
   mostAnswerHeadBytes,
   parseAnswerHead,
+  putAnswer,
+  putInterim,
 } from '../../../src/wire/fast/answer-head.ts';
+import { Outgoing } from '../../../src/wire/fast/outgoing.ts';
 
 const context: AnswerContext = { method: 'GET', close: false, set: [], date: () => 'now' };
 const ok = 'HTTP/1.1 200 OK\r\nDate: then\r\n';
@@ -22,7 +23,9 @@ function parsed(text: string): AnswerHead {
 }
 
 function written(text: string, changes: Partial<AnswerContext> = {}): string {
-  return answerText(parsed(text), Buffer.from(text, 'latin1'), { ...context, ...changes });
+  const out = new Outgoing();
+  putAnswer(out, parsed(text), Buffer.from(text, 'latin1'), { ...context, ...changes });
+  return String(out);
 }
 
 describe('what the client gets', () => {
@@ -122,7 +125,9 @@ describe('what the client gets', () => {
 
   test('interim answers pass without framing, hop-by-hop and nominated fields', () => {
     const text = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: X-Up\r\nX-Up: 1\r\nContent-Length: 3\r\n\r\n';
-    expect(interimText(parsed(text), Buffer.from(text))).toBe('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n');
+    const out = new Outgoing();
+    putInterim(out, parsed(text), Buffer.from(text));
+    expect(String(out)).toBe('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n');
   });
 });
 
