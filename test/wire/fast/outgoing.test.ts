@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { Outgoing } from '../../../src/wire/fast/outgoing.ts';
+
+const open: { destroy(): void }[] = [];
+
+afterEach(() => {
+  for (const socket of open.splice(0)) socket.destroy();
+});
+
+/** Both ends of a TCP connection; the far one reads nothing until it is asked to. */
+async function socketPair(): Promise<{ near: Socket; far: Socket }> {
+  const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const near = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [far] = (await once(server, 'connection')) as [Socket];
+  server.close();
+  open.push(near, far);
+  return { near, far };
+}
+
+async function readAll(far: Socket): Promise<string> {
+  let text = '';
+  far.setEncoding('latin1').on('data', (piece: string) => {
+    text += piece;
+  });
+  far.resume();
+  await once(far, 'end');
+  return text;
+}
+
+test('messages for a client that reads late arrive as they were put together', async () => {
+  const { near, far } = await socketPair();
+  const out = new Outgoing();
+  let expected = '';
+  // Far more than the system takes at once, so that most of it waits while the next messages are put together.
+  for (let i = 0; i < 3_000; i++) {
+    const body = `${i}:`.repeat(500);
+    out.begin().text(`HTTP/1.1 200 ${i}\r\n`).field('X-Number', String(i)).text('\r\n');
+    expected += `${String(out)}${body}`;
+    out.send(near, [Buffer.from(body)]);
+  }
+  expect(near.writableLength).toBeGreaterThan(0);
+  near.end();
+  expect(await readAll(far)).toBe(expected);
+});
+
+test('a head, large bodies and pieces go out in order', async () => {
+  const { near, far } = await socketPair();
+  const out = new Outgoing();
+  const large = 'l'.repeat(100_000);
+  out
+    .begin()
+    .text('one ')
+    .send(near, [Buffer.from(large)]);
+  out
+    .begin()
+    .text(' two ')
+    .send(near, ['5\r\n', Buffer.from('hello'), '\r\n']);
+  out.begin().text('three ').send(near, ['text']);
+  out.begin().text(' four').send(near);
+  near.end();
+  expect(await readAll(far)).toBe(`one ${large} two 5\r\nhello\r\nthree text four`);
+});
+
+test('a message may be larger than the buffer, and hold any byte of latin1', () => {
+  const out = new Outgoing().begin();
+  const value = '\xe9'.repeat(50_000);
+  out.text('a').field('X', value).copy(Buffer.from('0123'), 1, 3);
+  expect(String(out)).toBe(`aX: ${value}\r\n12`);
+});
