@@ -21,11 +21,10 @@ mkdirSync(dist, { recursive: true });
 const identity = findIdentity();
 const runtime = thisRuntime();
 const packages = findBundledPackages(await bundleSources(dist, identity));
-const bundle = join(dist, 'jwtgate.cjs');
 const licenses = join(dist, 'THIRD-PARTY-LICENSES.txt');
 writeFileSync(licenses, thirdPartyLicenses(packages, runtime));
 const executable = join(dist, 'jwtgate');
-makeExecutable(executable, { bundle, runtime, assets: { 'licenses.txt': licenses } });
+makeExecutable(executable, { code: dist, runtime, assets: { 'licenses.txt': licenses } });
 const bom = billOfMaterials({ identity, executable, packages, runtime });
 writeFileSync(`${executable}.cdx.json`, `${JSON.stringify(bom, null, 2)}\n`);
 

@@ -159,6 +159,7 @@ function config(): string {
 }
 
 function writeConfig({ header = 'X-User-Id' } = {}): void {
+  writeFileSync(join(directory, 'secret'), secret, { mode: 0o600 });
   writeFileSync(
     config(),
     `listen: 127.0.0.1:0
@@ -166,7 +167,7 @@ ops: 127.0.0.1:0
 upstream: http://127.0.0.1:${upstream.port}
 tenants:
   acme:
-    secret: ${secret}
+    secret: {file: secret}
     algorithms: [HS256]
     headers: {${header}: "\${claims.sub}"}
 `,

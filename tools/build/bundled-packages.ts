@@ -21,10 +21,10 @@ const textsNotPublished: Readonly<Record<string, string>> = {
 };
 
 /** Which packages are in the bundle, by name; throws where one's licence can't be told. */
-export function findBundledPackages(metafile: Metafile): BundledPackage[] {
+export function findBundledPackages(metafiles: readonly Metafile[]): BundledPackage[] {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
   const paths = new Set<string>();
-  for (const { inputs } of Object.values(metafile.outputs)) {
+  for (const { inputs } of metafiles.flatMap(({ outputs }) => Object.values(outputs))) {
     for (const [file, { bytesInOutput }] of Object.entries(inputs)) {
       const path = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
       if (path !== undefined && bytesInOutput > 0) paths.add(path);

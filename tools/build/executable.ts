@@ -1,49 +1,73 @@
-// The bundle, inside a copy of the pinned Node.
+// The bundle and its parts, inside a copy of the pinned Node.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { parts } from './put-off.ts';
 import type { Runtime } from './runtime.ts';
 
 /** A small young generation: least memory by far, at no measured cost in CPU. */
 const heapFlags = ['--max-semi-space-size=1'];
 /** SIGUSR1 would open a debugger that every container of the pod can reach. */
 const runtimeFlags = [...heapFlags, '--disable-sigusr1'];
-/** V8 draws the seed of its hash tables at random, and the code cache shows their order. It is for this one run. */
-const buildFlags = ['--random-seed=42'];
+/** V8 draws the seed of its hash tables at random, and a code cache shows their order. It is for that one run. */
+const cacheFlags = [...heapFlags, '--random-seed=42'];
 
 export interface ExecutableParts {
-  readonly bundle: string;
+  /** Where the bundle and its parts are. */
+  readonly code: string;
   readonly runtime: Runtime;
-  /** Name → file: what `node:sea` hands out at run time. */
+  /** Name → file: what else `node:sea` hands out at run time. */
   readonly assets: Readonly<Record<string, string>>;
 }
 
 /** Makes `output`; equal parts give equal bytes. */
-export function makeExecutable(output: string, { bundle, runtime, assets }: ExecutableParts): void {
+export function makeExecutable(output: string, { code, runtime, assets }: ExecutableParts): void {
   const work = join(dirname(output), '.work');
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
-  copyFileSync(bundle, join(work, 'jwtgate.cjs'));
+  const scripts = ['jwtgate.cjs', ...Object.values(parts)];
+  for (const script of scripts) {
+    writeFileSync(join(work, `${script}.part`), wrap(readFileSync(join(code, script), 'utf8')));
+  }
+  makeCodeCache(work);
+  copyFileSync(join(import.meta.dirname, 'loader.cjs'), join(work, 'loader.cjs'));
   copyFileSync(runtime.node, join(work, 'node'));
   strip(join(work, 'node'));
   const config = {
     // Relative, and so without this machine's paths: the main file's name goes into the executable.
-    main: 'jwtgate.cjs',
+    main: 'loader.cjs',
     executable: 'node',
     output,
     disableExperimentalSEAWarning: true,
-    useCodeCache: true,
     execArgv: runtimeFlags,
     execArgvExtension: 'none', // NODE_OPTIONS of whoever starts it can't load code into it.
-    assets,
+    assets: {
+      ...assets,
+      ...Object.fromEntries(scripts.map((script) => [script, `${script}.part`])),
+      'jwtgate.cjs.cache': 'jwtgate.cjs.part.cache',
+    },
   };
   writeFileSync(join(work, 'sea.json'), JSON.stringify(config));
-  // The code cache is bound to V8's flags, so it is made under those that it will run with.
-  execFileSync(process.execPath, [...heapFlags, ...buildFlags, '--build-sea', 'sea.json'], {
-    cwd: work,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  runNode(['--build-sea', 'sea.json'], work);
   rmSync(work, { recursive: true });
+}
+
+/**
+ * What loader.cjs and warm-up.cjs call; the first line is theirs. All of it ASCII, as the loader takes it to be: esbuild
+ * leaves other characters only in regular expressions, where an escape means the same.
+ */
+function wrap(script: string): string {
+  const ascii = script.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return `(function (exports, require, module) {\n${ascii}\n})`;
+}
+
+/** The code cache is bound to V8's flags, so it is made under those that it will run with. */
+function makeCodeCache(work: string): void {
+  runNode([...cacheFlags, join(import.meta.dirname, 'warm-up.cjs'), work], work);
+}
+
+function runNode(args: readonly string[], cwd: string): void {
+  execFileSync(process.execPath, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /** Takes the symbols out, where `strip` is there: a fifth smaller, same memory. */

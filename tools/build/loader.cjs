@@ -1,0 +1,40 @@
+'use strict';
+// The executable's main file: runs the bundle that lies in it as an asset, with the code cache made for it.
+// Node's own `useCodeCache` holds only what is compiled before anything runs; this one, what a start and a request
+// compiled (warm-up.cjs). It also lets parts of the bundle wait until they are asked for.
+const { getRawAsset } = require('node:sea');
+const { Script } = require('node:vm');
+
+const loaded = new Map();
+
+/** What the bundle sees as `require`: Node's own modules, and the parts that lie beside it. */
+function requirePart(name) {
+  if (!name.startsWith('./')) return require(name);
+  const part = name.slice('./'.length);
+  let module = loaded.get(part);
+  if (module === undefined) {
+    module = { exports: {} };
+    loaded.set(part, module);
+    compile(part).runInThisContext()(module.exports, requirePart, module);
+  }
+  return module.exports;
+}
+
+function compile(part) {
+  // Latin-1, because the bundler writes ASCII: V8 then keeps one byte a character.
+  const source = Buffer.from(getRawAsset(part)).latin1Slice();
+  // The wrapper around a part is its first line; line numbers are those of the file without it.
+  const script = new Script(source, { filename: part, lineOffset: -1, cachedData: findCache(part) });
+  if (script.cachedDataRejected) process.emitWarning('the code cache does not fit this runtime: this start is slow');
+  return script;
+}
+
+function findCache(part) {
+  try {
+    return Buffer.from(getRawAsset(`${part}.cache`));
+  } catch {
+    return undefined;
+  }
+}
+
+requirePart('./jwtgate.cjs');
