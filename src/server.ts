@@ -11,7 +11,7 @@ import { adminRoutes } from './server/admin-routes.ts';
 import { createConfigSource } from './server/config-source.ts';
 import { createFrontDuties } from './server/front-duties.ts';
 import { createKeptState, depsOf } from './server/kept-state.ts';
-import { createReloads, type ReloadCause } from './server/reloads.ts';
+import { createReloads, type ReloadCause, type ReloadOutcome } from './server/reloads.ts';
 import { createServedPlaces } from './server/served-places.ts';
 import { startServing } from './server/serving.ts';
 import { bindUnixPath, type ListenAddress } from './wire/listen-address.ts';
@@ -42,7 +42,7 @@ export interface Server {
   /** Undefined with `admin: off`. */
   readonly adminAddress: string | undefined;
   /** Loads the config anew: all of it goes live, or nothing does. Never rejects. */
-  reload(cause: ReloadCause): Promise<void>;
+  reload(cause: ReloadCause): Promise<ReloadOutcome>;
   /**
    * Says that it is not ready, goes on for `timeouts.drainDelay`, stops accepting, waits up to `timeouts.drain` for what
    * is under way, then closes everything.
@@ -107,6 +107,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
       refusals: async () => serving.refusals.list(),
       refusal: serving.refusals.find,
       explain: serving.explain,
+      reload: () => reloads.reload('admin'),
       places: async (hash) => {
         const { policy, texts } = reloads.current;
         return hash === undefined || hash === policy.hash ? servedPlaces.of(texts) : undefined;

@@ -47,15 +47,19 @@ function problem(detail: string): AdminAddress {
 
 const mostBodyChars = 4 * 1024 * 1024;
 
-/** One GET. Never rejects. */
-export function askAdmin(where: RequestOptions, path: string, timeoutMs: number): Promise<AdminReply> {
+/** One GET; with a JSON body, one POST. Never rejects. */
+export function askAdmin(where: RequestOptions, path: string, timeoutMs: number, json?: string): Promise<AdminReply> {
   return new Promise((resolve) => {
-    const signal = AbortSignal.timeout(timeoutMs);
+    const signal = AbortSignal.timeout(Math.ceil(timeoutMs));
     const fail = (error: NodeJS.ErrnoException) =>
       resolve({ kind: 'none', why: signal.aborted ? 'timed out' : (error.code ?? 'failed') });
     // A unix socket has no name of its own to be called by.
-    const headers = where.socketPath === undefined ? {} : { host: 'localhost' };
-    request({ ...where, path, headers, signal, agent: false }, (response) => {
+    const headers = {
+      ...(where.socketPath === undefined ? {} : { host: 'localhost' }),
+      ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const method = json === undefined ? 'GET' : 'POST';
+    request({ ...where, path, method, headers, signal, agent: false }, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
@@ -65,6 +69,6 @@ export function askAdmin(where: RequestOptions, path: string, timeoutMs: number)
       response.on('end', () => resolve({ kind: 'reply', status: response.statusCode ?? 0, body }));
     })
       .on('error', fail)
-      .end();
+      .end(json);
   });
 }

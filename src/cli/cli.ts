@@ -1,7 +1,8 @@
 import { Command, CommanderError, Option } from 'commander';
-import type { LogFormat, LogLevel } from '../ops/log.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { addExplainVerb } from './explain/verb.ts';
+import type { ReloadOptions } from './reload.ts';
+import type { RunOptions } from './run.ts';
 import type { HeldSignals } from './signals.ts';
 import { addTokenVerbs } from './token.ts';
 import type { ValidateOptions } from './validate.ts';
@@ -38,9 +39,29 @@ export async function cli(args: readonly string[], signals: HeldSignals | undefi
         .choices(['json', 'text'])
         .env('JWTGATE_LOG_FORMAT'),
     )
-    .action(async (options: { config?: string; watch?: true | string; logLevel?: LogLevel; logFormat?: LogFormat }) => {
+    .addOption(
+      new Option('--pid-file <file>', 'write the number of the process there, for as long as it runs').env(
+        'JWTGATE_PID_FILE',
+      ),
+    )
+    .action(async (options: Omit<RunOptions, 'watch'> & { watch?: true | string }) => {
       const { run } = await import('./run.ts');
       code = await run({ ...options, watch: isOn(options.watch) }, signals);
+    });
+
+  program
+    .command('reload')
+    .description('have a running jwtgate load its config anew, and tell what became of it')
+    .addOption(configOption())
+    .option('--admin <url>', "ask this admin listener (http://host:port, unix:/path) instead of the config's")
+    .option('--pid <number>', 'signal this process (SIGHUP) instead of asking an admin listener')
+    .addOption(new Option('--pid-file <file>', 'the same, of the process that a file names').env('JWTGATE_PID_FILE'))
+    .option('--ops <url>', "with a process: watch this ops listener (http://host:port) instead of the config's")
+    .option('--timeout <seconds>', 'wait no longer', '30')
+    .option('--json', 'as JSON')
+    .action(async (options: ReloadOptions) => {
+      const { reload } = await import('./reload.ts');
+      code = await reload(options);
     });
 
   program

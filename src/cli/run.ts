@@ -5,6 +5,7 @@ import { type StartResult, startServer } from '../server.ts';
 import { findConfigPath, noConfigText } from './config-path.ts';
 import { installCrashHandler } from './crash.ts';
 import { exitCodes } from './exit-codes.ts';
+import { writePidFile } from './pid-file.ts';
 import type { HeldSignals } from './signals.ts';
 import { build } from './version.ts';
 import { wantsColor } from './wants-color.ts';
@@ -14,6 +15,7 @@ export interface RunOptions {
   readonly watch?: boolean | undefined;
   readonly logLevel?: LogLevel;
   readonly logFormat?: LogFormat;
+  readonly pidFile?: string;
 }
 
 /** How long the last log lines may take. */
@@ -31,11 +33,17 @@ export async function run(options: RunOptions, signals: HeldSignals | undefined)
     process.stderr.write(noConfigText);
     return exitCodes.config;
   }
-  const { config: _, ...overrides } = options;
+  const { config: _, pidFile: pidPath, ...overrides } = options;
   const started = await startServer({ configPath, env: process.env, writer, log, autoFormat, build, overrides });
   if (started.kind !== 'started') return tellWhyNot(started, configPath);
 
   const { server } = started;
+  // Not before it serves, so that whoever finds the file can signal.
+  const pidFile = pidPath === undefined ? undefined : writePidFile(pidPath);
+  if (pidFile !== undefined && 'exitCode' in pidFile) {
+    await server.drain('pid file');
+    process.exit(pidFile.exitCode);
+  }
   await new Promise<void>((stopped) => {
     signals?.handle({
       reload: () => void server.reload('SIGHUP'),
@@ -46,6 +54,7 @@ export async function run(options: RunOptions, signals: HeldSignals | undefined)
       },
     });
   });
+  pidFile?.remove();
   await writer.close(flushMs);
   // Not by itself: connections to upstreams that are kept alive would hold the process.
   process.exit(exitCodes.ok);

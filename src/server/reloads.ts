@@ -1,13 +1,34 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../config/load.ts';
+import type { Problem } from '../config/problem.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Log } from '../ops/log.ts';
 import type { ReloadReport } from '../ops/reload-report.ts';
-import { diffTenants } from '../ops/tenant-diff.ts';
+import { diffTenants, type TenantDiff } from '../ops/tenant-diff.ts';
 import { type Watch, watchFiles } from '../ops/watch.ts';
 import type { ConfigSource } from './config-source.ts';
 
-export type ReloadCause = 'SIGHUP' | 'watch';
+export type ReloadCause = 'SIGHUP' | 'watch' | 'admin';
+
+export interface ServedConfig {
+  readonly generation: number;
+  readonly hash: string;
+  readonly tenants: number;
+}
+
+/** What became of a reload. */
+export type ReloadOutcome =
+  | {
+      readonly kind: 'reloaded';
+      readonly served: ServedConfig;
+      readonly diff: TenantDiff;
+      /** Settings that were changed and wait for a restart. */
+      readonly needsRestart: readonly string[];
+    }
+  | { readonly kind: 'unchanged'; readonly served: ServedConfig }
+  | { readonly kind: 'refused'; readonly served: ServedConfig; readonly problems: readonly Problem[] }
+  /** The end has begun: nothing is loaded any more. */
+  | { readonly kind: 'stopping' };
 
 export interface ReloadsOptions {
   readonly source: ConfigSource;
@@ -24,10 +45,10 @@ export interface ReloadsOptions {
 
 /** Which config is served, and how it becomes another. */
 export interface Reloads {
-  served(): { readonly generation: number; readonly hash: string; readonly tenants: number };
+  served(): ServedConfig;
   readonly current: LoadedConfig;
   /** Loads the config anew: all of it goes live, or nothing does. Never rejects. */
-  reload(cause: ReloadCause): Promise<void>;
+  reload(cause: ReloadCause): Promise<ReloadOutcome>;
   /** From now on nothing is reloaded or watched. */
   stop(): void;
 }
@@ -46,33 +67,43 @@ function findRestartOnly(begun: Settings, wanted: Settings): string[] {
 export function createReloads({ source, first, loadedAtMs, apply, watch, report, log }: ReloadsOptions): Reloads {
   let current = first;
   let stopped = false;
-  let reloading: Promise<void> | undefined;
-  let nextReload: Promise<void> | undefined;
+  let reloading: Promise<ReloadOutcome> | undefined;
+  let nextReload: Promise<ReloadOutcome> | undefined;
   let watching: Watch | undefined;
 
-  const served = () => {
+  const served = (): ServedConfig => {
     const { generation, hash, tenants } = current.policy;
     return { generation, hash, tenants: tenants.size };
   };
 
-  async function reloadOnce(cause: ReloadCause): Promise<void> {
-    if (stopped) return;
+  async function reloadOnce(cause: ReloadCause): Promise<ReloadOutcome> {
+    if (stopped) return { kind: 'stopping' };
     const next = await source.loadAgain(current.settings);
-    if (!next.ok) return report.tellFailure(cause, next.problems);
+    if (!next.ok) {
+      // What is refused for is not a warning that comes first in the file.
+      report.tellFailure(
+        cause,
+        next.problems.filter(({ severity }) => severity === 'error'),
+      );
+      return { kind: 'refused', served: served(), problems: next.problems };
+    }
     if (next.policy.hash === current.policy.hash) {
       next.release();
-      return report.tellUnchanged(cause);
+      report.tellUnchanged(cause);
+      return { kind: 'unchanged', served: served() };
     }
     const diff = diffTenants(current.tenantHashes, next.tenantHashes);
     apply(next);
     current = next;
     report.tellSuccess(cause, diff, served());
-    report.tellNeedsRestart(findRestartOnly(first.settings, next.settings));
+    const needsRestart = findRestartOnly(first.settings, next.settings);
+    report.tellNeedsRestart(needsRestart);
     followFiles();
+    return { kind: 'reloaded', served: served(), diff, needsRestart };
   }
 
   /** One at a time; asks that come while one runs share the next, which sees what they mean. */
-  function reload(cause: ReloadCause): Promise<void> {
+  function reload(cause: ReloadCause): Promise<ReloadOutcome> {
     if (reloading === undefined) {
       reloading = reloadOnce(cause).finally(() => {
         reloading = undefined;
@@ -95,7 +126,7 @@ export function createReloads({ source, first, loadedAtMs, apply, watch, report,
     }
     watching ??= watchFiles({
       paths: source.paths,
-      onChange: () => reload('watch'),
+      onChange: async () => void (await reload('watch')),
       onProblem: (problem) => log.warn('cannot watch: only looked at every 15 s', { problem }),
       loadedAtMs,
     });
