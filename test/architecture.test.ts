@@ -6,6 +6,7 @@ const order = [
   ['main'],
   ['cli'],
   ['server'],
+  ['fixtures'],
   ['explain'],
   ['wire', 'config', 'ops'],
   ['gate'],

@@ -1,10 +1,12 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { addExplainVerb } from './explain/verb.ts';
 import type { ReloadOptions } from './reload.ts';
 import type { RunOptions } from './run.ts';
 import type { HeldSignals } from './signals.ts';
+import type { TestOptions } from './test.ts';
 import { addTokenVerbs } from './token.ts';
+import { processIo } from './token-io.ts';
 import type { ValidateOptions } from './validate.ts';
 import { versionLine } from './version.ts';
 
@@ -92,10 +94,25 @@ export async function cli(args: readonly string[], signals: HeldSignals | undefi
 
   program
     .command('schema')
-    .description('print the JSON Schema of the config, for editors')
-    .action(async () => {
+    .description('print the JSON Schema of the config, or of a file of tests for one, for editors')
+    .addArgument(new Argument('[what]', 'config or tests').choices(['config', 'tests']).default('config'))
+    .action(async (what: 'config' | 'tests') => {
       const { printSchema } = await import('./schema.ts');
-      code = printSchema();
+      code = await printSchema(what);
+    });
+
+  program
+    .command('test')
+    .description('run tests of configs: requests and tokens, and what has to become of them')
+    .option('-c, --config <file>', 'instead of the config that the file of tests names')
+    .option('--run <text>', 'only tests with this in their name')
+    .option('--json', 'results as JSON')
+    .option('--junit', 'results as the XML that CI systems read')
+    .argument('[files...]', 'files of tests; default: jwtgate.test.yaml')
+    .addHelpText('after', testExamples)
+    .action(async (files: readonly string[], options: TestOptions) => {
+      const { testConfigs } = await import('./test.ts');
+      code = await testConfigs(files, options, processIo);
     });
 
   program
@@ -149,6 +166,14 @@ export async function cli(args: readonly string[], signals: HeldSignals | undefi
     throw error;
   }
 }
+
+const testExamples = `
+Examples:
+  jwtgate test                                   runs jwtgate.test.yaml
+  jwtgate test tests/*.yaml --junit > report.xml
+  jwtgate test --run 'an editor'
+
+Keys are made up for each run, so tests need none of yours; nobody is called.`;
 
 function configOption(): Option {
   return new Option(

@@ -23,7 +23,7 @@ export interface ShapeCheck {
  * Values that several objects share, by templates, are checked once and their outcome shared too: 100,000 tenants with
  * one template keep one list of routes.
  */
-export function createShapeCheck(places: Places, report: Report): ShapeCheck {
+export function createShapeCheck(places: Places, report: Report, root: z.core.$ZodType = config): ShapeCheck {
   const checked = new Map<z.ZodType, Map<Container, { output: unknown } | undefined>>();
   const defaults = new Map<Fields, Readonly<Record<string, unknown>>>();
 
@@ -95,9 +95,9 @@ export function createShapeCheck(places: Places, report: Report): ShapeCheck {
 
   const unknownKey = (owner: PlainObject, inner: ConfigPath, outer: ConfigPath, key: string): Finding[] => {
     const path = [...outer, ...inner];
-    const found = find(owner, [...inner, key], outer, 'key', unknownKeyText([...path, key]));
+    const found = find(owner, [...inner, key], outer, 'key', unknownKeyText(root, [...path, key]));
     // What stands where a key should may be the secret itself: `secret: {hunter2}`.
-    if (isKeyShowable(config, path, key)) return found;
+    if (isKeyShowable(root, path, key)) return found;
     return found.map((finding) => ({ ...finding, path: [...path, '…'] }));
   };
 
@@ -158,9 +158,9 @@ function isIncomplete(issue: z.core.$ZodIssue, value: unknown): boolean {
   return value === undefined || (issue.code === 'custom' && isContainer(value));
 }
 
-function unknownKeyText(path: ConfigPath): FindingText {
-  if (isPlanned(path)) return { message: notYetText };
-  return { message: 'unknown key', hint: didYouMean(String(path.at(-1)), keysAt(config, path.slice(0, -1))) };
+function unknownKeyText(root: z.core.$ZodType, path: ConfigPath): FindingText {
+  if (root === config && isPlanned(path)) return { message: notYetText };
+  return { message: 'unknown key', hint: didYouMean(String(path.at(-1)), keysAt(root, path.slice(0, -1))) };
 }
 
 function valueAt(owner: PlainObject, path: ConfigPath): unknown {

@@ -8,7 +8,7 @@ import type { Replay } from '../gate/replay.ts';
 import type { RevocationList } from '../gate/revocation.ts';
 import type { Sending } from '../gate/send.ts';
 import type { ImportedKey } from '../keys/imported-key.ts';
-import { createKeyRing, type KeySource, staticKeys } from '../keys/key-ring.ts';
+import { createKeyRing, type KeyRing, type KeySource, staticKeys } from '../keys/key-ring.ts';
 import type { KeySourceLease, KeySources } from '../keys/key-sources.ts';
 import type { TenantFacts } from './check/tenant-facts.ts';
 import { compileAlgorithms } from './compile-algorithms.ts';
@@ -30,9 +30,10 @@ import type { UpstreamCompiler } from './compile-upstream.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import type { Load, TenantSection } from './model.ts';
 import { prepareBasic } from './prepare-basic.ts';
-import { prepareKeys } from './prepare-keys.ts';
+import { type PreparedKeys, prepareKeys } from './prepare-keys.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
 import type { TenantConfig } from './shape/tenant.ts';
+import { standInRing } from './stand-in.ts';
 
 /** A source, as readiness sees it. */
 export interface AwaitedSource {
@@ -42,6 +43,8 @@ export interface AwaitedSource {
 /** A tenant with all of its parts but the keys' sources, which are opened once the whole config has proved sound. */
 export interface PreparedTenant extends TenantFacts, TenantReplays<PreparedReplay> {
   readonly algorithms: ReadonlySet<string>;
+  /** In place of `keys`, where a config is tested. */
+  readonly standIn: KeyRing | undefined;
   readonly claims: readonly ClaimCheck[];
   readonly checks: TokenChecks;
   readonly errors: ErrorFormat;
@@ -50,6 +53,8 @@ export interface PreparedTenant extends TenantFacts, TenantReplays<PreparedRepla
   readonly sending: Sending;
   readonly revoked: PreparedRevoked | undefined;
 }
+
+const noKeys: PreparedKeys = { keys: [], remote: [] };
 
 export type TenantCompiler = (tenant: TenantSection) => Promise<PreparedTenant>;
 
@@ -78,8 +83,10 @@ export function createTenantCompiler(
     const { config } = tenant;
     const algorithms = compileAlgorithms(tenant, load);
     const inherited = `${config.access} ${config.normalizePath}`;
+    const { standInKeys } = load.deps;
+    const standIn = standInKeys && standInRing(tenant, algorithms, standInKeys);
     const [keys, basic, { sending, reads }, revoked, ownUpstream, routes] = await Promise.all([
-      prepareKeys(tenant, algorithms, load, files),
+      standIn === undefined ? prepareKeys(tenant, algorithms, load, files) : noKeys,
       prepareBasic(tenant, load, files),
       compileSending(tenant),
       prepareRevoked(tenant),
@@ -92,6 +99,7 @@ export function createTenantCompiler(
       tenant,
       algorithms,
       keys,
+      standIn,
       upstream: config.upstream === undefined ? globalUpstream : ownUpstream,
       alternatives: compileMatch(tenant, load),
       locations: shared(config.token, 'token', () => compileLocations(config.token)),
@@ -219,7 +227,7 @@ export function openTenant(
     upstream,
     locations,
     algorithms,
-    keys: createKeyRing(keySources, { algorithms, kid }),
+    keys: prepared.standIn ?? createKeyRing(keySources, { algorithms, kid }),
     checks,
     routes: withReplays(routes, routeReplays),
     access,

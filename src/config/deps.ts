@@ -6,6 +6,7 @@ import type { RevocationLists } from '../state/revocation-lists.ts';
 import type { CompiledTls } from './compile-listen.ts';
 import type { SendingState } from './compile-sending.ts';
 import type { Environment } from './interpolate.ts';
+import type { StandInKeys } from './stand-in.ts';
 
 /** All that loading a config asks of the world, so that a test can answer with maps. */
 export interface ConfigDeps {
@@ -21,6 +22,8 @@ export interface ConfigDeps {
   readonly replays?: ReplayStores | undefined;
   /** What the listener speaks TLS with now, if anything. */
   readonly servedTls?: Pick<CompiledTls, 'cert' | 'validity'> | undefined;
+  /** Only for tests of a config: see there. */
+  readonly standInKeys?: StandInKeys | undefined;
   /** What signing and provisioning keep across configs; without it, they begin with nothing. */
   readonly sending?: SendingState | undefined;
 }

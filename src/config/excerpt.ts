@@ -1,3 +1,4 @@
+import type * as z from 'zod';
 import type { ConfigPath } from './config-path.ts';
 import { type Container, isContainer, type Places, type PlainObject } from './places.ts';
 import { config } from './shape/config.ts';
@@ -21,7 +22,11 @@ const mostColumns = 160;
  * and scalars whose place the schema knows and does not call secret. So neither a mistyped key (`secrte: hunter2`) nor a
  * comment gives away what stands beside it.
  */
-export function createExcerpts(files: readonly { source: Source; value: Container }[], places: Places): ExcerptOf {
+export function createExcerpts(
+  files: readonly { source: Source; value: Container }[],
+  places: Places,
+  schema: z.core.$ZodType = config,
+): ExcerptOf {
   const roots = new Map(files.map(({ source, value }) => [source, value]));
   const known = new Map<Source, Map<number, readonly Part[]>>();
 
@@ -32,7 +37,9 @@ export function createExcerpts(files: readonly { source: Source; value: Containe
     const root = roots.get(source);
     const parts =
       ofSource.get(line.start) ??
-      (root === undefined ? unparsedParts(source.text.slice(line.start, line.end)) : parsedParts(line, root, places));
+      (root === undefined
+        ? unparsedParts(source.text.slice(line.start, line.end), schema)
+        : parsedParts(line, root, places, schema));
     ofSource.set(line.start, parts);
     return parts;
   };
@@ -53,17 +60,17 @@ interface Part extends Stretch {
   readonly shown: boolean;
 }
 
-function parsedParts(line: Stretch, root: Container, places: Places): Part[] {
+function parsedParts(line: Stretch, root: Container, places: Places, schema: z.core.$ZodType): Part[] {
   const parts: Part[] = [];
   const cover = ({ start, end }: Stretch, shown: boolean) => {
     if (start < line.end && end > line.start) parts.push({ start: start - line.start, end: end - line.start, shown });
   };
   const visit = (container: Container, path: ConfigPath) => {
     for (const [key, place] of places.within(container, line)) {
-      if (typeof key === 'string') cover(place.key, isKeyShowable(config, path, key));
+      if (typeof key === 'string') cover(place.key, isKeyShowable(schema, path, key));
       const value = (container as PlainObject)[key];
       if (isContainer(value)) visit(value, [...path, key]);
-      else cover(place.value, isShowable(config, [...path, key], value));
+      else cover(place.value, isShowable(schema, [...path, key], value));
     }
   };
   visit(root, []);
@@ -73,13 +80,13 @@ function parsedParts(line: Stretch, root: Container, places: Places): Part[] {
 const keyInText = /(?:^|[\s{,[-])["']?([A-Za-z_][\w-]*)["']?\s*:(?=\s|$)/g;
 
 /** Of text that could not be parsed: all of it where each key on the line is known and harmless, else known keys alone. */
-function unparsedParts(text: string): Part[] {
+function unparsedParts(text: string, schema: z.core.$ZodType): Part[] {
   const keys = [...text.matchAll(keyInText)];
   const comment = text.search(/(?:^|\s)#/);
   const end = comment === -1 ? text.length : comment;
-  if (keys.length > 0 && keys.every(([, key]) => isHarmlessKey(config, key as string)))
+  if (keys.length > 0 && keys.every(([, key]) => isHarmlessKey(schema, key as string)))
     return [{ start: 0, end, shown: true }];
-  const known = keys.filter(([, key]) => isKnownKey(config, key as string));
+  const known = keys.filter(([, key]) => isKnownKey(schema, key as string));
   return known.map((match) => {
     const start = match.index + match[0].indexOf(match[1] as string);
     return { start, end: start + (match[1] as string).length, shown: true };

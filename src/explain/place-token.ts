@@ -44,7 +44,8 @@ function lowerCase(location: TokenLocation): TokenLocation {
   return { ...location, name: location.name.toLowerCase(), scheme: location.scheme?.toLowerCase() };
 }
 
-function putToken(head: RequestHead, token: string, location: TokenLocation): RequestHead {
+/** Adds a token in one place. */
+export function putToken(head: RequestHead, token: string, location: TokenLocation): RequestHead {
   const withHeader = (...pairs: string[]) => ({ ...head, headers: [...head.headers, ...pairs] });
   switch (location.kind) {
     case 'header':

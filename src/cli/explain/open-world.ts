@@ -3,10 +3,9 @@ import { diskDeps } from '../../config/deps.ts';
 import { type LoadedConfig, loadConfig, type RefusedConfig } from '../../config/load.ts';
 import { absentKeySources, fixedKeySources } from '../../explain/fixed-key-sources.ts';
 import { createLazyKeySources } from '../../explain/lazy-key-sources.ts';
-import type { ReplayStore } from '../../gate/replay.ts';
+import { unaskedList, unaskedReplays } from '../../explain/unasked.ts';
 import { createKeySources, type KeySources } from '../../keys/key-sources.ts';
 import { parseKeySet } from '../../keys/set-fetcher.ts';
-import type { ReplayStores } from '../../state/replay-stores.ts';
 import { createRevocationLists, type RevocationLists } from '../../state/revocation-lists.ts';
 
 export interface WorldOptions {
@@ -27,7 +26,7 @@ export async function openWorld(path: string, { env, offline, jwks }: WorldOptio
   const keySources = jwks === undefined ? chooseSources(remote, offline) : await sourcesFrom(jwks);
   if ('problem' in keySources) return { kind: 'problem', detail: `--jwks: ${keySources.problem}` };
   const lists = createSettlingLists(env, offline);
-  const deps = { ...diskDeps(env), keySources, revocations: lists.all, replays: unaskedStores };
+  const deps = { ...diskDeps(env), keySources, revocations: lists.all, replays: unaskedReplays };
   const loaded = await loadConfig(path, deps, { keepsPlaces: true });
   await lists.settled();
   return {
@@ -67,7 +66,7 @@ function createSettlingLists(env: NodeJS.ProcessEnv, offline: boolean) {
       if (waiting && isSettled()) resolve();
     },
   });
-  const all: RevocationLists = offline ? { ...lists, holdUrl: () => notAsked } : lists;
+  const all: RevocationLists = offline ? { ...lists, holdUrl: () => unaskedList('--offline') } : lists;
   return {
     all,
     settled() {
@@ -77,21 +76,3 @@ function createSettlingLists(env: NodeJS.ProcessEnv, offline: boolean) {
     },
   };
 }
-
-const notAsked: ReturnType<RevocationLists['holdUrl']> = {
-  list: {
-    find: () => ({ kind: 'unavailable', detail: 'the revocation list was not asked for (--offline)', retryAfterS: 1 }),
-  },
-  status: () => ({ url: '', readyOnce: false, entries: 0, bytes: 0, lastSuccessMs: undefined, failures: 0 }),
-  release: () => {},
-};
-
-/** What was used before is known to those who serve. */
-const unasked: ReplayStore = { use: () => ({ kind: 'first' }), ask: () => ({ kind: 'first' }) };
-
-const unaskedStores: ReplayStores = {
-  holdMemory: () => ({ store: unasked, release: () => {} }),
-  holdRedis: () => ({ store: unasked, release: () => {} }),
-  status: () => ({ entries: 0, shared: [] }),
-  close: () => {},
-};

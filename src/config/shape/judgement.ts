@@ -76,7 +76,7 @@ export type MatchConfig = z.output<typeof matchObject>;
 
 export const match = oneOrMore(matchObject);
 
-const tokenLocation = lazyObject({
+export const tokenLocation = lazyObject({
   header: () => headerName().optional().describe('Name of the header that holds the token.'),
   scheme: () =>
     z
