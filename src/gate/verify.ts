@@ -37,7 +37,8 @@ export interface Rejection {
 }
 
 /** What of a tenant bears on a signature, and all that is looked at here. */
-export type Verifier = Pick<Tenant, 'algorithms' | 'keys' | 'fingerprint'> & {
+export type Verifier = Pick<Tenant, 'algorithms' | 'fingerprint'> & {
+  readonly keys: Pick<Tenant['keys'], 'find'>;
   readonly checks: Pick<Tenant['checks'], 'clockSkewS'>;
 };
 

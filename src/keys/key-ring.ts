@@ -24,6 +24,8 @@ export type KeyLookup =
 export interface KeyRing {
   /** Answers at once unless a key source must be asked first. `kid` is text; a numeric kid was turned into text. */
   find(kid: string | undefined, algorithm: string, nowMs: number): KeyLookup | Promise<KeyLookup>;
+  /** All of them, as they are now: to be shown, not to verify with. */
+  atHand(): readonly VerificationKey[];
 }
 
 /**
@@ -77,7 +79,7 @@ export function createKeyRing(sources: readonly KeySource[], options: KeyRingOpt
 
 const notAccepted: KeyLookup = { kind: 'unknown', detail: 'not an algorithm of this tenant' };
 
-/** One closure and a list: there may be 100,000 of these, most of them without traffic. */
+/** Two closures and a list: there may be 100,000 of these, most of them without traffic. */
 function createStaticRing(keys: readonly VerificationKey[], { algorithms, kid: mode }: KeyRingOptions): KeyRing {
   let index: KeyIndex | undefined;
   return {
@@ -85,6 +87,7 @@ function createStaticRing(keys: readonly VerificationKey[], { algorithms, kid: m
       index ??= indexKeys(keys, mode);
       return algorithms.has(algorithm) ? answer(index.choose(kid, algorithm)) : notAccepted;
     },
+    atHand: () => keys,
   };
 }
 
@@ -144,7 +147,8 @@ function createRemoteRing(sources: readonly KeySource[], options: KeyRingOptions
     };
   }
 
-  const ring: KeyRing = { find };
+  const atHand = () => sources.flatMap((source) => source.current() ?? []);
+  const ring: KeyRing = { find, atHand };
   return ring;
 }
 

@@ -187,6 +187,7 @@ describe('a flood', () => {
           checks++;
           return keys?.find(kid, algorithm, nowMs) ?? { kind: 'unknown', detail: '' };
         },
+        atHand: () => [],
       },
     };
     const { send } = world(counting);
