@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 import type { KeySourceStatus } from '../keys/key-source-status.ts';
 import type { ReplayStatus } from '../state/replay-stores.ts';
 import type { RevocationStatus } from '../state/revocation-lists.ts';

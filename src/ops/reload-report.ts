@@ -20,6 +20,8 @@ export interface ReloadReport {
   readonly lastSuccessMs: number;
   /** One line; undefined when the last attempt succeeded. */
   readonly lastProblem: string | undefined;
+  /** A line each, the first of many; empty when the last attempt succeeded. */
+  readonly lastProblems: readonly string[];
   /** Settings that the config asks for and only a restart can bring. */
   readonly needsRestart: readonly string[];
   tellSuccess(cause: string, diff: TenantDiff, served: { generation: number; hash: string; tenants: number }): void;
@@ -38,6 +40,7 @@ export function createReloadReport(log: Log, now: () => number): ReloadReport {
   let unchanged = 0;
   let lastSuccessMs = now();
   let lastProblem: string | undefined;
+  let lastProblems: readonly string[] = [];
   let needsRestart: readonly string[] = [];
 
   return {
@@ -59,6 +62,9 @@ export function createReloadReport(log: Log, now: () => number): ReloadReport {
     get lastProblem() {
       return lastProblem;
     },
+    get lastProblems() {
+      return lastProblems;
+    },
     get needsRestart() {
       return needsRestart;
     },
@@ -66,6 +72,7 @@ export function createReloadReport(log: Log, now: () => number): ReloadReport {
       succeeded++;
       lastSuccessMs = now();
       lastProblem = undefined;
+      lastProblems = [];
       log.info('config reloaded', {
         cause,
         ...served,
@@ -78,6 +85,7 @@ export function createReloadReport(log: Log, now: () => number): ReloadReport {
       unchanged++;
       lastSuccessMs = now();
       lastProblem = undefined;
+      lastProblems = [];
       log.info('config unchanged', { cause });
     },
     tellFailure(cause, problems) {
@@ -85,6 +93,7 @@ export function createReloadReport(log: Log, now: () => number): ReloadReport {
       const [first] = problems;
       lastProblem = `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`;
       if (first !== undefined) lastProblem += `, first at ${place(first)}: ${first.message}`;
+      lastProblems = problems.slice(0, mostProblemLines).map(describe);
       log.error('reload refused: the config before it is still served', { cause, problems: problems.length });
       for (const problem of problems.slice(0, mostProblemLines)) {
         const { path, message, hint } = problem;
@@ -98,6 +107,11 @@ export function createReloadReport(log: Log, now: () => number): ReloadReport {
       }
     },
   };
+}
+
+function describe(problem: ReportedProblem): string {
+  const { path, message, hint } = problem;
+  return `${place(problem)}: ${path === '' ? '' : `${path}: `}${message}${hint === undefined ? '' : ` (${hint})`}`;
 }
 
 function place({ file, line, column }: ReportedProblem): string {
