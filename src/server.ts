@@ -10,10 +10,13 @@ import { createReloadReport } from './ops/reload-report.ts';
 import { adminRoutes } from './server/admin-routes.ts';
 import { createConfigSource } from './server/config-source.ts';
 import { createFrontDuties } from './server/front-duties.ts';
+import { keepHistory } from './server/keep-history.ts';
 import { createKeptState, depsOf } from './server/kept-state.ts';
 import { createReloads, type ReloadCause, type ReloadOutcome } from './server/reloads.ts';
 import { createServedPlaces } from './server/served-places.ts';
 import { startServing } from './server/serving.ts';
+import { statusRoutes } from './server/status-routes.ts';
+import type { History } from './status/history.ts';
 import { bindUnixPath, type ListenAddress } from './wire/listen-address.ts';
 
 export interface ServerOptions {
@@ -83,6 +86,13 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
     log,
   });
 
+  const metricSources = () => ({
+    measured: serving.measure(),
+    build,
+    reloads: report,
+    startedAtMs: loadedAtMs,
+    config: reloads.served(),
+  });
   const routes = opsRoutes(
     {
       config: reloads.served,
@@ -91,43 +101,42 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
       lastReloadProblem: () => report.lastProblem,
       needsRestart: () => report.needsRestart,
     },
-    () => ({
-      measured: serving.measure(),
-      build,
-      reloads: report,
-      startedAtMs: loadedAtMs,
-      config: reloads.served(),
-    }),
+    metricSources,
     state.sending.signingKeys,
   );
 
   const servedPlaces = createServedPlaces(configPath, diskDeps(env));
-  const adminOptions = {
-    routes: adminRoutes({
-      refusals: async () => serving.refusals.list(),
-      refusal: serving.refusals.find,
-      explain: serving.explain,
-      reload: () => reloads.reload('admin'),
-      places: async (hash) => {
-        const { policy, texts } = reloads.current;
-        return hash === undefined || hash === policy.hash ? servedPlaces.of(texts) : undefined;
-      },
-    }),
+  const kept = first.settings.admin && keepHistory(serving.measure);
+  const adminOptions = (history: History) => ({
+    routes: [
+      ...statusRoutes({ overview: metricSources, tenants: serving.tenants, history }),
+      ...adminRoutes({
+        refusals: async () => serving.refusals.list(),
+        refusal: serving.refusals.find,
+        explain: serving.explain,
+        reload: () => reloads.reload('admin'),
+        places: async (hash) => {
+          const { policy, texts } = reloads.current;
+          return hash === undefined || hash === policy.hash ? servedPlaces.of(texts) : undefined;
+        },
+      }),
+    ],
     bindUnix: bindUnixPath,
-  };
+  });
 
   let ops: OpsListener | undefined;
   let admin: AdminListener | undefined;
   const giveUp = async (setting: 'ops' | 'admin', error: unknown): Promise<StartResult> => {
     reloads.stop();
+    kept?.stop();
     await serving.drain({ drainMs: 0 });
     await admin?.close();
     first.release();
     return { kind: 'cannotListen', setting, code: codeOf(error) };
   };
   try {
-    if (first.settings.admin !== undefined) {
-      admin = await createAdminListener({ ...first.settings.admin, ...adminOptions });
+    if (first.settings.admin !== undefined && kept !== undefined) {
+      admin = await createAdminListener({ ...first.settings.admin, ...adminOptions(kept.history) });
     }
   } catch (error) {
     return giveUp('admin', error);
@@ -158,6 +167,7 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
     const drained = serving.drain({ delayMs, drainMs });
     log.info('draining', { cause, active_requests: active, delay_ms: delayMs, at_most_ms: delayMs + drainMs });
     reloads.stop();
+    kept?.stop();
     await drained;
     await Promise.all([ops?.close(), admin?.close()]);
     state.close();

@@ -7,7 +7,7 @@ const order = [
   ['cli'],
   ['server'],
   ['fixtures'],
-  ['explain'],
+  ['explain', 'status'],
   ['wire', 'config', 'ops'],
   ['gate'],
   ['sign'],
@@ -29,7 +29,7 @@ const files = sourceFiles();
 const imports = files.flatMap(importsOf);
 
 describe('the house keeps its directions', () => {
-  test('imports point one way: main, cli, server, {wire, config, ops}, gate, sign, outbound, state, keys, {cel, template}', () => {
+  test('imports point one way: main, cli, server, {explain, status}, {wire, config, ops}, gate, sign, outbound, state, keys, {cel, template}', () => {
     expect(imports.filter((one) => !pointsInward(one)).map(show)).toEqual([]);
   });
 

@@ -15,6 +15,7 @@ import { createRequestIds } from '../ops/request-id.ts';
 import { createTlsReport } from '../ops/tls-report.ts';
 import { countOutcome, forgetTenants, observe, zeroTraffic } from '../ops/traffic.ts';
 import { createVerdictCache } from '../state/verdict-cache.ts';
+import { listTenants, type TenantPage, type TenantQuery } from '../status/tenant-facts.ts';
 import { createFrontDoor, type FrontDoor } from '../wire/front-door.ts';
 import type { ListenAddress } from '../wire/listen-address.ts';
 import { createVerifyListener, type VerifyListener } from '../wire/verify/listener.ts';
@@ -47,6 +48,8 @@ export interface Serving {
   readonly refusals: Pick<Refusals, 'list' | 'find'>;
   /** Explains the request that a JSON text describes, by the config that is served. */
   explain(question: string): Promise<Explanation | { readonly problem: string }>;
+  /** A page of the tenants that are served. */
+  tenants(query: TenantQuery): TenantPage;
   /** Requests from now on are judged by this config; those under way end with the one they began with. */
   adopt(next: LoadedConfig): void;
   /** Goes on for `delayMs` (default: 0), stops accepting, waits `drainMs` for what is under way, then cuts it. */
@@ -142,6 +145,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
     refusals,
     explain: (question) =>
       explainQuestion(question, { policy: current.policy, keys: keysOf(current), nowMs: Date.now() }),
+    tenants: (query) => listTenants(current.policy, keysOf(current).sourcesOf, query),
     adopt(next) {
       const { policy, settings } = next;
       if (!isDeepStrictEqual(settings.verdictCache, current.settings.verdictCache)) {

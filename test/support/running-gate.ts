@@ -69,12 +69,17 @@ export interface SendOptions {
 /** Starts `jwtgate run` on this config and waits until it serves. */
 export async function runGate(
   text: string,
-  options: StartOptions & { readonly args?: readonly string[]; readonly folder?: string } = {},
+  options: StartOptions & {
+    readonly args?: readonly string[];
+    readonly folder?: string;
+    /** For large configs. */
+    readonly startsWithinMs?: number;
+  } = {},
 ): Promise<RunningGate> {
   const configPath = join(options.folder ?? newFolder(), 'config.yaml');
   await writeFile(configPath, text);
   const process = startJwtgate(['run', '--config', configPath, ...(options.args ?? [])], options);
-  const started = await process.logged('started');
+  const started = await process.logged('started', {}, options.startsWithinMs);
   const proxyPort = portOf(started.proxy);
   const opsPort = portOf(started.ops);
   const adminPort = portOf(started.admin);
