@@ -25,7 +25,7 @@ export interface Outcome {
   readonly head: RequestHead | undefined;
   readonly decision: Decision;
   /** Which way it went through; `verify`: a front asked, and forwards by itself. */
-  readonly lane: 'fast' | 'node' | 'verify';
+  readonly lane: 'fast' | 'node' | 'http2' | 'verify';
   /** Status sent to the client; 0 when the client left before one was sent. */
   readonly status: number;
   /** Body bytes in each direction, as far as they got. */

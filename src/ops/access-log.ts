@@ -37,7 +37,9 @@ function jsonLine(outcome: Outcome, clientIp: string, nowMs: number): string {
   line += decisionMember(decisionWord(outcome));
   if (reason !== undefined) line += `,"reason":"${reason}"`;
   if (detail !== undefined) line += `,"detail":${quoteJson(detail)}`;
-  if (head !== undefined) line += `${methodMember(head.method)},"path":${quoteJson(facts.path)}`;
+  if (head !== undefined) {
+    line += `${methodMember(head.method)},"path":${quoteJson(facts.path)}${protocolMember(head.httpVersion)}`;
+  }
   line += `,"status":${outcome.status},"duration_ms":${milliseconds(outcome.durationMs)}`;
   if (outcome.upstreamMs !== undefined) line += `,"upstream_ms":${milliseconds(outcome.upstreamMs)}`;
   line += `,"bytes_in":${outcome.requestBytes},"bytes_out":${outcome.responseBytes}`;
@@ -53,6 +55,7 @@ function jsonLine(outcome: Outcome, clientIp: string, nowMs: number): string {
 const tenantMember = rememberMembers((tenant) => `,"tenant":${quotePlain(tenant)}`);
 const decisionMember = rememberMembers((decision) => `,"decision":"${decision}"`);
 const methodMember = rememberMembers((method) => `,"method":${quotePlain(method)}`);
+const protocolMember = rememberMembers((version) => `,"protocol":"HTTP/${version}"`);
 const sourceMember = rememberMembers((source) => `,"token_source":${quotePlain(source)}`);
 const algorithmMember = rememberMembers((algorithm) => `,"alg":${quotePlain(algorithm)}`);
 const kidMember = rememberMembers((kid) => `,"kid":${quoteJson(kid)}`);

@@ -16,7 +16,7 @@ export interface Traffic {
   readonly durations: { readonly [word in DecisionWord]: Histogram };
   readonly upstreamDurations: Histogram;
   readonly verifyDurations: Histogram;
-  readonly lanes: { fast: number; node: number; verify: number };
+  readonly lanes: { fast: number; node: number; http2: number; verify: number };
   readonly ends: { complete: number; clientGone: number; upstreamGone: number; permitEnded: number };
   /** Index: first digit of the status; 0 where the client left before one was sent. */
   readonly statusClasses: number[];
@@ -59,7 +59,7 @@ export function zeroTraffic(): Traffic {
     },
     upstreamDurations: histogram(exchangeBoundsS),
     verifyDurations: histogram(verifyBoundsS),
-    lanes: { fast: 0, node: 0, verify: 0 },
+    lanes: { fast: 0, node: 0, http2: 0, verify: 0 },
     ends: { complete: 0, clientGone: 0, upstreamGone: 0, permitEnded: 0 },
     statusClasses: [0, 0, 0, 0, 0, 0],
     bodyBytes: { request: 0, response: 0 },

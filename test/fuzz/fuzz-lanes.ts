@@ -155,7 +155,7 @@ function check(upstream: RawUpstream, gate: FakeGate, connections: number): Fuzz
     if (times > (['POST', 'PATCH'].includes(method) ? 1 : 2)) throw new Error(`${id} was forwarded ${times} times`);
   }
   const finished = new Set<string>();
-  const byLane = { fast: 0, node: 0, verify: 0 };
+  const byLane = { fast: 0, node: 0, http2: 0, verify: 0 };
   for (const { head, lane } of gate.outcomes) {
     byLane[lane]++;
     if (head === undefined) continue;

@@ -67,6 +67,7 @@ test('an allowed request is one JSON line with every fact the gate gave', () => 
     decision: 'allow',
     method: 'GET',
     path: '/a',
+    protocol: 'HTTP/1.1',
     status: 200,
     duration_ms: 1.235,
     upstream_ms: 0.9,
