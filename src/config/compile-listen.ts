@@ -5,6 +5,7 @@ import type { Load, Section } from './model.ts';
 import { checkCertificates, checkKeyPair, checkRevocationList, readPem, readPrivateKey } from './pem-source.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
 import type { GlobalConfig } from './shape/config.ts';
+import { defaultMaxStreams } from './shape/listener.ts';
 
 /** What the listener speaks TLS with. */
 export interface CompiledTls {
@@ -17,6 +18,8 @@ export interface CompiledTls {
   readonly clientCrl: string | undefined;
   readonly clientAuth: 'required' | 'optional';
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** HTTP/2 is offered beside HTTP/1.1; undefined: it is not. */
+  readonly http2: { readonly maxStreams: number } | undefined;
   /** Two that are alike in all have the same. */
   readonly id: string;
   /** Two that believe the same clients have the same. */
@@ -51,6 +54,8 @@ export async function compileListen(
   if (clientCa !== undefined) checkTimes(section, at('clientCa'), clientCa, load);
   const validity = { listen: validityOf(cert), clientCa: clientCa === undefined ? undefined : validityOf(clientCa) };
   const { minVersion, clientAuth = 'required' } = tls;
+  const { http2: wanted = { maxStreams: defaultMaxStreams } } = section.config;
+  const http2 = wanted === 'off' ? undefined : wanted;
   const trust = [clientCa ?? null, clientCrl ?? null, clientAuth];
   const compiled: CompiledTls = {
     cert,
@@ -59,7 +64,8 @@ export async function compileListen(
     clientCrl,
     clientAuth,
     minVersion,
-    id: hash('sha256', JSON.stringify([cert, key, minVersion, ...trust]), 'base64url'),
+    http2,
+    id: hash('sha256', JSON.stringify([cert, key, minVersion, http2 ?? null, ...trust]), 'base64url'),
     trustId: hash('sha256', JSON.stringify(trust), 'base64url'),
     validity,
   };

@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Gate } from '../gate/gate.ts';
 import { listenAt, type OpenArrivals } from './arrivals.ts';
 import { watchExpiry } from './expiry.ts';
 import { createFastLane } from './fast/lane.ts';
+import { createHttp2Lane } from './http2/lane.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { createNodeLane } from './node-lane.ts';
 import type { HandshakeEnd } from './tls/handshake-end.ts';
@@ -58,10 +60,16 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
   const openArrivals = options.arrivals ?? listenAt(listen);
   const nodeLane = createNodeLane({ gate });
   const fastLane = createFastLane({ gate, handOver: nodeLane.accept });
+  let currentTls = tls;
   const firstLane = lane === 'node' ? nodeLane : fastLane;
-  const lanes = [fastLane, nodeLane];
+  const http2Lane = tls && createHttp2Lane({ gate, maxStreams: () => currentTls?.http2?.maxStreams ?? 1 });
+  const lanes = [fastLane, nodeLane, ...(http2Lane === undefined ? [] : [http2Lane])];
   const sockets = new Set<Socket>();
-  const door = tls && openTlsDoor({ tls, gate, onHandshake, accept: firstLane.accept, lanes });
+  const acceptSecure = (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2') http2Lane?.accept(socket);
+    else firstLane.accept(socket);
+  };
+  const door = tls && openTlsDoor({ tls, gate, onHandshake, accept: acceptSecure, lanes });
   const accept = door === undefined ? firstLane.accept : door.accept;
   let accepting = true;
   let whenEmpty = () => {};
@@ -92,7 +100,7 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
   return {
     address: arrivals.address,
     get activeExchanges() {
-      return fastLane.activeExchanges + nodeLane.activeExchanges;
+      return lanes.reduce((active, each) => active + each.activeExchanges, 0);
     },
     get openConnections() {
       return sockets.size;
@@ -132,6 +140,9 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
     retainUpstreams(keys) {
       for (const each of lanes) each.retainUpstreams(keys);
     },
-    useTls: (next) => door?.use(next),
+    useTls(next) {
+      currentTls = next;
+      door?.use(next);
+    },
   };
 }

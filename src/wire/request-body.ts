@@ -1,9 +1,11 @@
-import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { BodyRead, RequestBody } from '../gate/gate.ts';
 import type { BodyFraming } from './framing.ts';
 
 export interface ReadableBodyInput {
-  readonly request: IncomingMessage;
+  readonly request: Readable;
+  /** Asked at its end, where that alone does not say that nothing is missing. */
+  readonly isWhole?: () => boolean;
   readonly framing: BodyFraming;
   /** With no byte for this long the body counts as broken. */
   readonly idleMs: number;
@@ -38,7 +40,7 @@ export class ReadableBody implements RequestBody {
   }
 }
 
-function collect({ request, idleMs, onBytes }: ReadableBodyInput, maxBytes: number): Promise<BodyRead> {
+function collect({ request, idleMs, onBytes, isWhole }: ReadableBodyInput, maxBytes: number): Promise<BodyRead> {
   const { promise, resolve } = Promise.withResolvers<BodyRead>();
   const chunks: Buffer[] = [];
   let total = 0;
@@ -55,7 +57,10 @@ function collect({ request, idleMs, onBytes }: ReadableBodyInput, maxBytes: numb
     if (total > maxBytes) stop({ kind: 'tooLarge' });
     else chunks.push(chunk);
   };
-  const onEnd = () => stop({ kind: 'read', bytes: Buffer.concat(chunks, total) });
+  const onEnd = () => {
+    if (isWhole?.() === false) onBroken();
+    else stop({ kind: 'read', bytes: Buffer.concat(chunks, total) });
+  };
   const onBroken = () => stop({ kind: 'broken' });
   const timer = setTimeout(onBroken, idleMs);
   request.on('data', onData).once('end', onEnd).once('error', onBroken).once('close', onBroken);

@@ -44,6 +44,22 @@ describe('what is read', () => {
     expect(optional.tls?.trustId).not.toBe((await settingsOf(both)).tls?.trustId);
   });
 
+  test.for([
+    ['', { maxStreams: 100 }],
+    ['http2: true\n', { maxStreams: 100 }],
+    ['http2: {maxStreams: 7}\n', { maxStreams: 7 }],
+    ['http2: false\n', undefined],
+  ] as const)('HTTP/2 by %j', async ([line, http2]) => {
+    const text = `${line}${config('cert: cert.pem, key: key.pem')}`;
+    const { settings } = await loadSound({ 'config.yaml': text, ...pems }, env);
+    expect(settings.tls?.http2).toEqual(http2);
+  });
+
+  test('HTTP/2 without TLS is warned of', async () => {
+    const text = `http2: true\n${config('').replace(/\{address: (\S+), tls: \{\}\}/, '$1')}`;
+    expect(await problemsOf({ 'config.yaml': text }, env)).toEqual(['1:8 http2: is spoken over TLS alone']);
+  });
+
   test('an address alone speaks plain HTTP', async () => {
     const text = config('').replace(/\{address: (\S+), tls: \{\}\}/, '$1');
     expect((await loadSound({ 'config.yaml': text }, env)).settings.tls).toBeUndefined();

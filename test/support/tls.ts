@@ -15,6 +15,7 @@ export function serverTls(server: CertificateAndKey, changes: Partial<ServerTls>
     clientCrl,
     clientAuth,
     minVersion: 'TLSv1.2',
+    http2: { maxStreams: 100 },
     id: String(++made),
     trustId: JSON.stringify([clientCa, clientCrl, clientAuth]),
     ...changes,

@@ -8,7 +8,7 @@ import type { ListenAddress } from '../shape/listener.ts';
 export function checkGlobals(globals: Section<GlobalConfig>, load: Load): void {
   const say = (path: ConfigPath, text: FindingText, severity: Severity) =>
     complainIn(load, globals, path, text, severity);
-  const { listen, ops, admin, verify, trustedProxies, timeouts } = globals.config;
+  const { listen, ops, admin, verify, trustedProxies, timeouts, http2 } = globals.config;
   if (ops !== 'off' && sameListener(listen.address, ops)) {
     say(['ops'], { message: 'is where listen is', hint: 'give it a port of its own' }, 'error');
   }
@@ -36,6 +36,9 @@ export function checkGlobals(globals: Section<GlobalConfig>, load: Load): void {
       const hint = address.kind === 'unix' ? 'trustedProxies: [unix]' : 'e.g. trustedProxies: [127.0.0.1]';
       say(['verify'], { message, hint }, 'error');
     }
+  }
+  if (http2 !== undefined && http2 !== 'off' && listen.tls === undefined) {
+    say(['http2'], { message: 'is spoken over TLS alone', hint: 'give listen its tls' }, 'warning');
   }
   for (const [index, range] of trustedProxies.entries()) {
     if (!range.endsWith('/0')) continue;

@@ -4,7 +4,7 @@ import { admin } from './admin.ts';
 import { cors } from './cors.ts';
 import { errors } from './errors.ts';
 import { joinFields, lazyFields, lazyObject, optional } from './lazy-fields.ts';
-import { listenAddress, listener } from './listener.ts';
+import { http2, listenAddress, listener } from './listener.ts';
 import { replay } from './replay.ts';
 import { revoked } from './revoked.ts';
 import { tenant, tenantId } from './tenant.ts';
@@ -61,6 +61,11 @@ export const globalFields = lazyFields({
       .describe(
         "`auto`: ordinary requests take the fast lane, jwtgate's own strict HTTP parser, and all others the node lane, Node's. `node`: all take the node lane. Default: auto.",
       ),
+  http2: optional(() =>
+    http2().describe(
+      'HTTP/2 for clients that come over TLS and ask for it (ALPN), beside HTTP/1.1: true, false, or {maxStreams}. Default: true.',
+    ),
+  ),
   trustedProxies: () =>
     z
       .array(proxyRange)

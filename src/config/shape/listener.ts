@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { lazyObject } from './lazy-fields.ts';
 import { pemFile, privateKeyFile } from './pem.ts';
+import { count, flag } from './values.ts';
 
 /** Where a listener stands; an empty host is every interface, IPv6 and IPv4. */
 export type ListenAddress =
@@ -89,3 +90,21 @@ export const listener = z
   .transform((value): { readonly address: ListenAddress; readonly tls?: ListenTlsConfig | undefined } =>
     'address' in value ? value : { address: value },
   );
+
+export const defaultMaxStreams = 100;
+
+/** `off`, or how it is spoken. */
+export function http2() {
+  const words = 'must be true, false, or an object {maxStreams}';
+  const maxStreams = count(1, 10_000)
+    .prefault(defaultMaxStreams)
+    .describe(
+      `Most requests at a time on one connection; a client keeps further ones back. Default: ${defaultMaxStreams}.`,
+    );
+  return z
+    .union([flag(), z.strictObject({ maxStreams })], { error: words })
+    .transform((value): { readonly maxStreams: number } | 'off' => {
+      if (typeof value === 'object') return value;
+      return value ? { maxStreams: defaultMaxStreams } : 'off';
+    });
+}

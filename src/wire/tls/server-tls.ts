@@ -12,6 +12,8 @@ export interface ServerTls {
   readonly clientCrl: string | undefined;
   readonly clientAuth: 'required' | 'optional';
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** HTTP/2 is offered beside HTTP/1.1; undefined: it is not. */
+  readonly http2: { readonly maxStreams: number } | undefined;
   /** Two that are alike in all have the same. */
   readonly id: string;
   /** Two that believe the same clients have the same. */
@@ -39,11 +41,12 @@ const cipherSuites = [
  * is resumed in another, and so none outlives the CAs that its client was verified by.
  */
 export function serverOptions(tls: ServerTls): TlsOptions {
-  const { cert, key, clientCa, clientCrl, clientAuth, minVersion } = tls;
+  const { cert, key, clientCa, clientCrl, clientAuth, minVersion, http2 } = tls;
   return {
     cert,
     key,
     minVersion,
+    ALPNProtocols: http2 === undefined ? ['http/1.1'] : ['h2', 'http/1.1'],
     ciphers: cipherSuites.join(':'),
     // A client that renegotiates makes us pay for a handshake each time (CVE-2011-1473).
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,

@@ -12,7 +12,7 @@ export interface TlsDoorOptions {
   readonly gate: () => Gate;
   readonly onHandshake: (end: HandshakeEnd, detail: string) => void;
   /** Serves a client whose handshake is complete. */
-  readonly accept: (socket: Socket) => void;
+  readonly accept: (socket: TLSSocket) => void;
   /** Those that serve them. */
   readonly lanes: readonly { release(which: (socket: Socket) => boolean): void }[];
 }

@@ -1,26 +1,34 @@
 import { onTestFinished } from 'vitest';
+import type { Upstream } from '../../../src/gate/policy.ts';
 import { createFrontDoor, type FrontDoor } from '../../../src/wire/front-door.ts';
 import type { ServerTls } from '../../../src/wire/tls/server-tls.ts';
 import { localhostTls } from '../../support/tls.ts';
-import { startRawUpstream } from '../../support/upstream.ts';
+import { type RawUpstream, type Reply, startRawUpstream } from '../../support/upstream.ts';
 import { type FakeGate, type FakeGateOptions, fakeGate } from '../fake-gate.ts';
 
 export interface TlsRig {
   readonly port: number;
   readonly door: FrontDoor;
   readonly gate: FakeGate;
+  readonly upstream: RawUpstream;
   /** How handshakes ended, "end detail". */
   readonly handshakes: string[];
+}
+
+export interface TlsRigOptions extends Omit<FakeGateOptions, 'upstream'> {
+  readonly reply?: Reply;
+  /** Changes to how the gate names the upstream. */
+  readonly upstream?: Partial<Upstream>;
 }
 
 /** The front door with TLS, a gate of fixed opinion and an upstream; all closed when the test is over. */
 export async function startTlsDoor(
   tls: ServerTls = localhostTls(),
-  options: Omit<FakeGateOptions, 'upstream'> = {},
+  { reply, upstream: changes, ...options }: TlsRigOptions = {},
 ): Promise<TlsRig> {
-  const upstream = await startRawUpstream();
+  const upstream = await startRawUpstream(reply);
   onTestFinished(() => upstream.close());
-  const gate = fakeGate({ upstream: upstream.upstream, ...options });
+  const gate = fakeGate({ upstream: { ...upstream.upstream, ...changes }, ...options });
   const handshakes: string[] = [];
   const door = await createFrontDoor({
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
@@ -30,5 +38,5 @@ export async function startTlsDoor(
   });
   onTestFinished(() => door.close({ drainMs: 0 }));
   if (door.address.kind !== 'tcp') throw new Error('not a TCP listener');
-  return { port: door.address.port, door, gate, handshakes };
+  return { port: door.address.port, door, gate, upstream, handshakes };
 }
