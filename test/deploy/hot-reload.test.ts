@@ -11,7 +11,8 @@ const fileOf = (name: string) => readFileSync(join(overlay, name), 'utf8');
 
 afterEach(endAll);
 
-test('the gateway follows its ConfigMap and its Secret, as the kubelet swaps them', async () => {
+/** Runs the overlay's files from volumes like the kubelet's; only addresses differ. */
+async function startOverlay() {
   const service = await startLegacyService();
   const secrets = createVolume({ acme: secretOf('acme') });
   const files = {
@@ -35,16 +36,34 @@ test('the gateway follows its ConfigMap and its Secret, as the kubelet swaps the
   );
   const status = async (tenant: string, key = tenant) =>
     (await ask(port, `/${tenant}/x`, { authorization: `Bearer ${tokenOf(key)}` })).status;
+  return { service, secrets, configs, files, gate, status };
+}
+
+const initech = (secretsPath: string) =>
+  `tenants: {initech: {match: {path: /initech/**}, secret: {file: ${secretsPath}/initech}, algorithms: [HS256]}}`;
+
+test('the gateway follows its ConfigMap and its Secret, as the kubelet swaps them', async () => {
+  const { service, secrets, configs, files, gate, status } = await startOverlay();
   expect([await status('acme'), await status('initech')]).toEqual([200, 401]);
 
   secrets.update({ acme: secretOf('acme'), initech: secretOf('initech') });
-  const initech = `tenants: {initech: {match: {path: /initech/**}, secret: {file: ${secrets.path}/initech}, algorithms: [HS256]}}`;
-  configs.update({ ...files, 'tenants-initech.yaml': initech });
+  configs.update({ ...files, 'tenants-initech.yaml': initech(secrets.path) });
   await gate.logged('config reloaded', { cause: 'watch' });
   expect([await status('acme'), await status('initech')]).toEqual([200, 200]);
 
   secrets.update({ acme: secretOf('rotated'), initech: secretOf('initech') });
   await gate.logged('config reloaded', { cause: 'watch' });
   expect([await status('acme'), await status('acme', 'rotated'), await status('initech')]).toEqual([401, 200, 200]);
+  await service.close();
+});
+
+test('a ConfigMap that is swapped in before the Secret that it needs waits for that', async () => {
+  const { service, secrets, configs, files, gate, status } = await startOverlay();
+  configs.update({ ...files, 'tenants-initech.yaml': initech(secrets.path) });
+  await gate.logged('reload refused: the config before it is still served');
+  expect([await status('acme'), await status('initech')]).toEqual([200, 401]);
+  secrets.update({ acme: secretOf('acme'), initech: secretOf('initech') });
+  await gate.logged('config reloaded', { cause: 'watch' });
+  expect([await status('acme'), await status('initech')]).toEqual([200, 200]);
   await service.close();
 });

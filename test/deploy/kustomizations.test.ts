@@ -26,9 +26,40 @@ describe.each(kustomizations)('%s', (path) => {
     expect(await problemsOf(files.flatMap((name) => parseManifests(read(join(folder, name)))))).toEqual([]);
   });
 
+  test('patches objects that it has', () => {
+    const patches: { path?: string; target?: Named }[] = kustomization.patches ?? [];
+    const targets = patches.flatMap(({ path, target }) =>
+      path === undefined ? target : targetsOf(join(folder, path)),
+    );
+    const had = resourcesOf(folder, { withPrefix: false });
+    expect(targets.map((target) => target && nameOf(target)).filter((name) => !had.includes(name ?? ''))).toEqual([]);
+  });
+
   const maps: { name: string; files: string[] }[] = kustomization.configMapGenerator ?? [];
   test.each(maps)('makes a config that loads: $name', async (map) => {
     const data = Object.fromEntries(map.files.map((name) => [basename(name), read(join(folder, name))]));
     await loadDeployed({ secretsPath: '/run/secrets/jwtgate', files: data });
   });
 });
+
+interface Named {
+  readonly kind: string;
+  readonly name: string;
+}
+
+const nameOf = ({ kind, name }: Named) => `${kind}/${name}`;
+
+function targetsOf(path: string): Named[] {
+  return parseManifests(read(path)).map(({ kind, metadata }) => ({ kind, name: metadata.name }));
+}
+
+/** What a kustomization takes in from files and from others below it, which may have put a prefix before the names. */
+function resourcesOf(folder: string, { withPrefix }: { readonly withPrefix: boolean }): string[] {
+  const { resources = [], namePrefix = '' } = parse(read(join(folder, 'kustomization.yaml')));
+  const prefix = withPrefix ? namePrefix : '';
+  return resources.flatMap((name: string) => {
+    const path = join(folder, name);
+    const taken = name.endsWith('.yaml') ? targetsOf(path).map(nameOf) : resourcesOf(path, { withPrefix: true });
+    return taken.map((each) => each.replace('/', `/${prefix}`));
+  });
+}

@@ -13,6 +13,11 @@ test('the pod of two containers is what Kubernetes takes', async () => {
   expect(await problemsOf([map, pod])).toEqual([]);
 });
 
+test('it runs this version of jwtgate', () => {
+  const { version } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
+  expect(gateOf(pod.spec).image).toBe(`registry.example/jwtgate:${version}`);
+});
+
 test('its gate may do no more than the sidecar, and has no more', () => {
   const [patch] = read('deploy/kubernetes/overlays/sidecar/deployment.yaml') as [Manifest];
   const [ours, sidecar] = [gateOf(pod.spec), gateOf(patch.spec.template.spec)];

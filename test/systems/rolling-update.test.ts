@@ -46,9 +46,13 @@ describe.skipIf(missing.length > 0)(`three replicas behind HAProxy: what would b
     await using system = await startSystem();
     const load = system.startLoad();
     const [victim] = system.replicas as [Replica];
-    await until('it has a request under way', () => system.underWay(victim) > 0);
+    await until('it has a request under way', () => system.underWay(victim) > 0, 20_000);
     victim.gate.process.signal('SIGKILL');
-    await until('HAProxy has noticed', async () => (await system.haproxy.state(victim.name)).startsWith('DOWN'));
+    await until(
+      'HAProxy has noticed',
+      async () => (await system.haproxy.state(victim.name)).startsWith('DOWN'),
+      20_000,
+    );
     await load.stop();
     expect(load.failures).not.toEqual([]);
     expect(system.used).toBeGreaterThan(load.succeeded);
@@ -62,7 +66,7 @@ describe.skipIf(missing.length > 0)(`three replicas behind HAProxy: what would b
     await system.isServedBy(first);
     first.gate.process.signal('SIGTERM');
     expect(await first.gate.process.ended).toBe(0);
-    await until('a request fails', () => load.failures.length > 0);
+    await until('a request fails', () => load.failures.length > 0, 20_000);
     await load.stop();
     // None of those had begun: what was under way got its answer.
     expect(system.used).toBe(load.succeeded);
@@ -80,7 +84,7 @@ interface SystemOptions {
   readonly checkEveryMs?: number;
 }
 
-async function startSystem({ lane = 'auto', drainDelay = '1s', checkEveryMs = 100 }: SystemOptions = {}) {
+async function startSystem({ lane = 'auto', drainDelay = '2s', checkEveryMs = 100 }: SystemOptions = {}) {
   const redis = await startRedis();
   const service = await startService();
   const replicas: Replica[] = [];
