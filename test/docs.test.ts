@@ -6,6 +6,8 @@ import type { ConfigDeps } from '../src/config/deps.ts';
 import { formatProblems } from '../src/config/format-problems.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { isPlanned, notYetText } from '../src/config/not-yet.ts';
+import { reasonNames } from '../src/gate/reasons.ts';
+import { buildReference, referencePath } from '../tools/build-reference.ts';
 import { testCertificates } from './support/certificates.ts';
 import { newRsaKey } from './support/tokens.ts';
 
@@ -38,6 +40,28 @@ describe('configs that the pages show', () => {
   });
 });
 
+describe('pages that are held to the code', () => {
+  test('the reference is what the schema makes: npm run reference', () => {
+    expect(buildReference()).toBe(readFileSync(referencePath, 'utf8'));
+  });
+
+  test('troubleshooting has every reason, and no other', () => {
+    const named = [...read('docs/troubleshooting.md').matchAll(/^## `(\w+)`$/gm)].map(([, reason]) => reason);
+    expect(named.sort()).toEqual([...reasonNames].sort());
+  });
+
+  test('the tests that the security page names are there', () => {
+    const named = [...read('docs/security.md').matchAll(/`((?:test|docs)\/[^`]+)`/g)].map(([, path]) => path as string);
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter((path) => globSync(path, { cwd: root }).length === 0)).toEqual([]);
+  });
+
+  test.for(pages)('%s links to pages that are there', (page) => {
+    const links = [...read(page).matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)].map(([, link]) => link as string);
+    expect(links.filter((link) => globSync(link, { cwd: resolve(root, page, '..') }).length === 0)).toEqual([]);
+  });
+});
+
 describe('the README', () => {
   test('says "not yet" only of keys that are refused as such', () => {
     const [, missing = ''] = read('README.md').split('### Not yet');
@@ -45,11 +69,6 @@ describe('the README', () => {
     const places = (key: string) => [[], ['tenants', 'any'], ['upstream']].map((at) => [...at, ...key.split('.')]);
     expect(keys.length).toBeGreaterThan(0);
     expect(keys.filter((key) => !places(key).some(isPlanned))).toEqual([]);
-  });
-
-  test('links to pages that are there', () => {
-    const links = [...read('README.md').matchAll(/\]\(([^)#:]+)\)/g)].map(([, link]) => link as string);
-    expect(links.filter((link) => globSync(link, { cwd: root }).length === 0)).toEqual([]);
   });
 });
 

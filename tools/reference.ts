@@ -1,0 +1,4 @@
+import { writeFileSync } from 'node:fs';
+import { buildReference, referencePath } from './build-reference.ts';
+
+writeFileSync(referencePath, buildReference());
