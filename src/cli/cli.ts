@@ -1,4 +1,6 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
+import type { ConfigDiffOptions } from './config-diff.ts';
+import type { ConfigShowOptions } from './config-show.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { addExplainVerb } from './explain/verb.ts';
 import type { ReloadOptions } from './reload.ts';
@@ -115,14 +117,27 @@ export async function cli(args: readonly string[], signals: HeldSignals | undefi
       code = await testConfigs(files, options, processIo);
     });
 
-  program
-    .command('config')
-    .description('look at the config')
+  const config = program.command('config').description('look at the config');
+  config
+    .command('diff')
+    .description('tell what of the effective config differs between two files: exit code 0 nothing, 1 something')
+    .argument('<before>', 'the main file of one config')
+    .argument('<after>', 'the main file of the other')
+    .option('-q, --quiet', 'print nothing')
+    .option('--json', 'as JSON')
+    .action(async (before: string, after: string, options: ConfigDiffOptions) => {
+      const { diffConfigFiles } = await import('./config-diff.ts');
+      code = await diffConfigFiles(before, after, options);
+    });
+  config
     .command('show')
-    .description('print the config as it is in effect: includes, templates and variables filled in, secrets masked')
+    .description('print the config as it is in effect, and where each value comes from; secrets are masked')
     .addOption(configOption())
+    .option('--tenant <id>', 'of this tenant alone')
+    .option('--no-origins', 'without saying where each value comes from')
+    .option('--no-defaults', 'without what nobody said')
     .option('--json', 'as JSON instead of YAML')
-    .action(async (options: { config?: string; json?: true }) => {
+    .action(async (options: ConfigShowOptions) => {
       const { showEffectiveConfig } = await import('./config-show.ts');
       code = await showEffectiveConfig(options);
     });

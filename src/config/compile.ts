@@ -43,6 +43,8 @@ export interface CompiledConfig {
   /** What the listener speaks TLS with; undefined: it speaks plain HTTP. */
   readonly tls: CompiledTls | undefined;
   readonly tenantHashes: ReadonlyMap<string, string>;
+  /** See `ConfigHashes`. */
+  readonly contents: ReadonlyMap<string | undefined, string>;
   /** Holds on key sources, to be released with the policy. */
   readonly leases: readonly { release(): void }[];
   /** Sources that readiness waits for. */
@@ -141,6 +143,7 @@ export async function compileConfig(
     policy,
     tls,
     tenantHashes: hashes.tenants,
+    contents: hashes.contents,
     leases: [...held.leases, ...sending.leases],
     requiredSources: held.required,
     remoteKeys: held.remoteKeys,

@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import type { Environment } from './interpolate.ts';
-import type { Model } from './model.ts';
+import type { Model, Section } from './model.ts';
 import type { Pause } from './pacer.ts';
 import { isContainer, type Plain } from './places.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
@@ -10,6 +10,8 @@ export interface ConfigHashes {
   readonly all: string;
   /** A short digest of each tenant's own settings, to tell what a reload changed. */
   readonly tenants: ReadonlyMap<string, string>;
+  /** Digests of what values name and do not hold (files, `{env}`), by tenant; the main file's own under undefined. */
+  readonly contents: ReadonlyMap<string | undefined, string>;
 }
 
 /**
@@ -24,15 +26,20 @@ export async function hashConfig(
 ): Promise<ConfigHashes> {
   const all = createHash('sha256');
   const byTenant = new Map<string, string>();
+  const contents = new Map<string | undefined, string>();
+  const contentsOf = (section: Section<unknown>): string =>
+    hash('sha256', JSON.stringify([variablesIn(section.raw, env), files.digestsOf(section)]));
   all.update(JSON.stringify([globals.raw, ...variablesIn(globals.raw, env)]));
   for (const tenant of tenants.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
     await pause();
     const text = JSON.stringify([tenant.id, tenant.raw, ...variablesIn(tenant.raw, env)]);
+    contents.set(tenant.id, contentsOf(tenant));
     all.update(text);
     byTenant.set(tenant.id, hash('sha256', `${text}${files.digestsOf(tenant).join()}`, 'base64url').slice(0, 16));
   }
   all.update(files.digests().join('\n'));
-  return { all: all.digest('hex'), tenants: byTenant };
+  contents.set(undefined, contentsOf(globals));
+  return { all: all.digest('hex'), tenants: byTenant, contents };
 }
 
 /** Values of the variables that `{env: NAME}` names, wherever it stands: a secret, a password, a private key. */

@@ -8,7 +8,6 @@ import { type ConfigPlaces, type ConfigTexts, createConfigPlaces, describeTexts 
 import type { ConfigDeps } from './deps.ts';
 import { createExcerpts } from './excerpt.ts';
 import { createReport } from './finding.ts';
-import { maskConfig } from './mask.ts';
 import { readModel } from './model.ts';
 import { createPlaces } from './places.ts';
 import { describeFindings, type Problem } from './problem.ts';
@@ -75,15 +74,4 @@ export async function loadConfig(
       for (const lease of leases) lease.release();
     },
   };
-}
-
-/** The effective config with its secrets masked, as `config show` prints it; problems where it does not fit its shape. */
-export async function showConfig(
-  path: string,
-  deps: ConfigDeps,
-): Promise<{ readonly ok: true; readonly config: object } | RefusedConfig> {
-  const load = { deps, places: createPlaces(), report: createReport() };
-  const { files, model } = await readModel(path, load);
-  if (model !== undefined && !load.report.hasErrors()) return { ok: true, config: maskConfig(model) };
-  return { ok: false, problems: describeFindings(load.report.findings(), createExcerpts(files, load.places)) };
 }

@@ -70,6 +70,27 @@ export function keysAt(root: Schema, path: ConfigPath): string[] {
 }
 
 /**
+ * What the schema puts in place of keys that the object at `path` does not have, in the config's own words. Of several
+ * shapes that may stand there it is the first that has all of the object's keys.
+ */
+export function defaultsAt(root: Schema, path: ConfigPath, keys: readonly string[]): Readonly<Record<string, unknown>> {
+  const shapes = schemasAt(root, path)
+    .flatMap(coresOf)
+    .flatMap((core) => {
+      const definition = (core as z.core.$ZodTypes)._zod.def;
+      return definition.type === 'object' && !isSensitive(core) ? [definition.shape] : [];
+    });
+  const shape = shapes.find((one) => keys.every((key) => Object.hasOwn(one, key))) ?? {};
+  const defaults: Record<string, unknown> = {};
+  for (const key of Object.keys(shape)) {
+    if (keys.includes(key)) continue;
+    const definition = (shape[key] as z.core.$ZodTypes)._zod.def;
+    if (definition.type === 'prefault') defaults[key] = definition.defaultValue;
+  }
+  return defaults;
+}
+
+/**
  * May the scalar at `path` be shown? Only where the schema wants a scalar there and does not call it a secret: behind a
  * mistyped key, or in the place of an object, anything may stand. Of a list of words only what is one, or nearly.
  */
