@@ -70,7 +70,14 @@ export async function startServer(options: ServerOptions): Promise<StartResult> 
   const report = createReloadReport(log, Date.now);
   const tellFrontDuties = createFrontDuties(log);
   let draining: Promise<void> | undefined;
-  const start = await startServing(first, { state, writer, log, logChoice: { autoFormat, ...overrides } });
+  const start = await startServing(first, {
+    env,
+    version: build.version,
+    state,
+    writer,
+    log,
+    logChoice: { autoFormat, ...overrides },
+  });
   if (start.kind === 'cannotListen') return start;
   const { serving } = start;
   const reloads = createReloads({

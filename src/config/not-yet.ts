@@ -4,7 +4,7 @@ import type { ConfigPath } from './config-path.ts';
  * Keys of the config's plan that this version does not know how to obey. Using one is an error of its own: accepting it
  * silently would leave out the very check it asks for. `*` is any id; list indexes are left out, and templates are as tenants.
  */
-const plannedKeys: ReadonlySet<string> = new Set(['workers', 'tracing']);
+const plannedKeys: ReadonlySet<string> = new Set(['workers']);
 
 export const notYetText = 'is not in this version yet';
 

@@ -2,6 +2,7 @@ import type { FrontName } from '../gate/fronts.ts';
 import type { CompiledTls } from './compile-listen.ts';
 import type { GlobalConfig } from './shape/config.ts';
 import type { ListenAddress } from './shape/listener.ts';
+import type { TracingSettings } from './shape/tracing.ts';
 
 /** What of a config is not the gate's: listeners, logging, watching. */
 export interface Settings {
@@ -18,10 +19,12 @@ export interface Settings {
   readonly lane: 'auto' | 'node';
   readonly verdictCache: { readonly entries: number; readonly bytes: number };
   readonly log: GlobalConfig['log'];
+  /** Beside what the environment says; undefined: nothing. */
+  readonly tracing: TracingSettings | undefined;
 }
 
 export function settingsOf(globals: GlobalConfig, tls: CompiledTls | undefined): Settings {
-  const { listen, ops, admin, verify, watch, lane, verdictCache, log } = globals;
+  const { listen, ops, admin, verify, watch, lane, verdictCache, log, tracing } = globals;
   return {
     listen: listen.address,
     tls,
@@ -32,5 +35,6 @@ export function settingsOf(globals: GlobalConfig, tls: CompiledTls | undefined):
     lane,
     verdictCache,
     log,
+    tracing,
   };
 }

@@ -21,6 +21,8 @@ export interface Circumstances {
   readonly verdicts: VerdictCache;
   readonly body: RequestBody;
   readonly nowMs: number;
+  /** Fields (flat name, value list) that take the place of the request's trace context; undefined: it stays. */
+  readonly traceContext?: readonly string[] | undefined;
   /** Undefined for requests, which are judged in earnest. */
   readonly rehearsal?: Rehearsal | undefined;
 }

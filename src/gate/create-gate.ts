@@ -1,12 +1,13 @@
 import type { VerdictCache } from '../state/verdict-cache.ts';
 import { decide } from './decide.ts';
-import type { DecisionFacts } from './decision.ts';
+import type { Decision, DecisionFacts } from './decision.ts';
 import { foldName } from './field-name.ts';
-import type { Gate, Outcome } from './gate.ts';
+import type { Gate, Outcome, RequestBody } from './gate.ts';
 import { findPermitEnd } from './permit-end.ts';
 import type { Policy } from './policy.ts';
 import { refuse } from './refuse.ts';
-import { headerValues } from './request-head.ts';
+import { headerValues, type RequestHead } from './request-head.ts';
+import type { Tracer } from './tracer.ts';
 
 export interface GateParts {
   readonly policy: Policy;
@@ -14,6 +15,8 @@ export interface GateParts {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly newRequestId: () => string;
+  /** Undefined: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   readonly onFinish: (outcome: Outcome) => void;
 }
 
@@ -21,7 +24,9 @@ export interface GateParts {
 const requestIdForm = /^[\w.:=@/+-]{1,128}$/;
 
 /** Binds one Policy to the world it is asked in. */
-export function createGate({ policy, verdicts, now, newRequestId, onFinish }: GateParts): Gate {
+export function createGate({ policy, verdicts, now, newRequestId, tracer, onFinish }: GateParts): Gate {
+  const judge = (head: RequestHead, body: RequestBody, traceContext?: readonly string[]) =>
+    decide(head, { policy, verdicts, body, nowMs: now(), traceContext });
   return {
     limits: policy.limits,
     timeouts: policy.timeouts,
@@ -34,7 +39,7 @@ export function createGate({ policy, verdicts, now, newRequestId, onFinish }: Ga
       return requestIdForm.test(id) ? id : newRequestId();
     },
     isReservedName: (name) => policy.reservedNames.has(foldName(name)),
-    decide: (head, body) => decide(head, { policy, verdicts, body, nowMs: now() }),
+    decide: tracer === undefined ? judge : traced(tracer, judge),
     refuse: (reason, detail, { head, allowed, status, close } = {}) => {
       const facts: DecisionFacts = allowed?.facts ?? { tenant: undefined, path: pathOf(head?.target) };
       return refuse(allowed?.tenant.errors ?? policy.errors, reason, {
@@ -48,8 +53,26 @@ export function createGate({ policy, verdicts, now, newRequestId, onFinish }: Ga
     permitEnd: (allowed) => findPermitEnd(policy, allowed, now()),
     finish: (outcome) => {
       if (outcome.status === 401 && outcome.decision.kind === 'allowed') outcome.decision.tokenRejected?.();
+      tracer?.end(outcome);
       onFinish(outcome);
     },
+  };
+}
+
+function traced(
+  tracer: Tracer,
+  judge: (head: RequestHead, body: RequestBody, traceContext?: readonly string[]) => Decision | Promise<Decision>,
+): Gate['decide'] {
+  return (head, body) => {
+    const decision = judge(head, body, tracer.begin(head));
+    if (!(decision instanceof Promise)) {
+      tracer.decided(head, decision);
+      return decision;
+    }
+    return decision.then((late) => {
+      tracer.decided(head, late);
+      return late;
+    });
   };
 }
 

@@ -124,6 +124,7 @@ function allow(
     fromTrustedProxy: policy.isTrustedProxy(head.peer),
     upstream,
     stripped: gone,
+    traceContext: circumstances.traceContext,
     identity: issued === undefined ? identity : [...identity, ...headerToken(sending.signing, issued)],
   });
   const permit = {

@@ -33,6 +33,8 @@ export interface Outcome {
   readonly responseBytes: number;
   /** From the first byte of the head to the end of the exchange. */
   readonly durationMs: number;
+  /** From the first byte of the head to forwarding it; undefined: it was not forwarded. */
+  readonly forwardedMs?: number | undefined;
   /** From forwarding the head to the upstream's response head; undefined when none came. */
   readonly upstreamMs: number | undefined;
   /** How it ended: complete; the client left; the upstream broke off after its head; we did, as its permit was over. */

@@ -12,6 +12,8 @@ type NameClass =
   | 'hop-by-hop'
   /** Says how the request reached us: believed from a trusted proxy only. */
   | 'forwarded'
+  /** W3C Trace Context: the client's, unless requests are traced here. */
+  | 'trace-context'
   /** Would make an upstream act on another method or path than the one that was judged (CVE-2023-30845 and kin). */
   | 'steering';
 
@@ -40,6 +42,7 @@ const classByFoldedName: ReadonlyMap<string, NameClass> = new Map<string, NameCl
     'client-cert',
     'client-cert-chain',
   ].map((name) => [name, 'forwarded'] as const),
+  ...['traceparent', 'tracestate'].map((name) => [name, 'trace-context'] as const),
   ...[
     'x-http-method',
     'x-http-method-override',
@@ -75,6 +78,8 @@ export interface ForwardContext {
   readonly upstream: Upstream;
   /** Token locations whose content does not travel on. */
   readonly stripped: readonly TokenLocation[];
+  /** Flat list that takes the place of the client's trace context; undefined: that goes on. */
+  readonly traceContext?: readonly string[] | undefined;
   /** Flat list, checked by `emitIdentityHeaders`. */
   readonly identity: readonly string[];
 }
@@ -91,6 +96,7 @@ export function upstreamHeaders(head: RequestHead, context: ForwardContext): str
   if (inbound.wantsTrailers) list.push('TE', 'trailers');
   pushMediaType(list, head, context.upstream.mediaType);
   pushForwarded(list, inbound, head, context.fromTrustedProxy);
+  if (context.traceContext !== undefined) list.push(...context.traceContext);
   list.push('Via', `${head.httpVersion} jwtgate`, 'X-Request-Id', head.id, ...context.identity);
   return list;
 }
@@ -129,12 +135,17 @@ function readInbound(head: RequestHead, context: ForwardContext): Inbound {
       if (lower === 'te' && /(?:^|,)\s*trailers\s*(?:[;,]|$)/i.test(value)) inbound.wantsTrailers = true;
     } else if (nameClass === 'forwarded') {
       if (context.fromTrustedProxy) takeForwarded(inbound, name, lower, value);
-    } else if (nameClass === 'end-to-end' && !nominated?.has(lower)) {
+    } else if (passesOn(nameClass, context) && !nominated?.has(lower)) {
       const passed = withoutToken(lower, value, context.stripped);
       if (passed !== undefined) inbound.kept.push(name, passed);
     }
   }
   return inbound;
+}
+
+/** A trace context of ours takes the place of the client's. */
+function passesOn(nameClass: NameClass, { traceContext }: ForwardContext): boolean {
+  return nameClass === 'end-to-end' || (nameClass === 'trace-context' && traceContext === undefined);
 }
 
 /**
@@ -180,6 +191,8 @@ function describeName(name: string): NameDescription {
   return description;
 }
 
+const ownOfEachProxy: ReadonlySet<NameClass> = new Set(['hop-by-hop', 'forwarded', 'trace-context']);
+
 /**
  * Is this lower-case name one that each proxy on the way writes or drops by itself, whatever another one says? Another
  * spelling of such a name is not.
@@ -187,7 +200,7 @@ function describeName(name: string): NameDescription {
 export function isEachProxysOwn(lowerName: string): boolean {
   const { folded, nameClass } = describeName(lowerName);
   if (folded !== lowerName) return false;
-  return lowerName === 'host' || lowerName === 'via' || nameClass === 'hop-by-hop' || nameClass === 'forwarded';
+  return lowerName === 'host' || lowerName === 'via' || ownOfEachProxy.has(nameClass);
 }
 
 function takeForwarded(inbound: Inbound, name: string, lower: string, value: string): void {

@@ -4,6 +4,7 @@ import type { KeySourceStatus } from '../keys/key-source-status.ts';
 import type { ReplayStatus } from '../state/replay-stores.ts';
 import type { RevocationStatus } from '../state/revocation-lists.ts';
 import type { TlsStatus } from './tls-report.ts';
+import type { SpanCounts } from './tracing/exporter.ts';
 import type { Traffic } from './traffic.ts';
 
 /** What one process that serves has counted and holds, as plain data: it can be sent, added up, and kept. */
@@ -18,6 +19,8 @@ export interface Measured {
   /** Undefined where the listener speaks plain HTTP. */
   readonly tls: TlsStatus | undefined;
   readonly droppedLogLines: number;
+  /** Undefined: nothing is traced. */
+  readonly spans: SpanCounts | undefined;
   readonly process: ProcessFigures;
 }
 

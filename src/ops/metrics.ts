@@ -78,7 +78,7 @@ function requestFamilies({ traffic, activeRequests }: Measured): string[] {
 
 function stateFamilies(sources: MetricSources): string[] {
   const { reloads, build, config } = sources;
-  const { traffic, verdictCache: cache, droppedLogLines } = sources.measured;
+  const { traffic, verdictCache: cache, droppedLogLines, spans } = sources.measured;
   return [
     family('jwtgate_verdict_cache_hits_total', 'counter', 'Signatures whose verdict was cached.', [
       [{}, traffic.verdicts.hits],
@@ -119,6 +119,12 @@ function stateFamilies(sources: MetricSources): string[] {
     family('jwtgate_log_lines_dropped_total', 'counter', 'Log lines given up because stdout was slow or closed.', [
       [{}, droppedLogLines],
     ]),
+    family(
+      'jwtgate_trace_spans_total',
+      'counter',
+      'Spans by what became of them: exported, dropped (the queue was full) or failed (the collector did not take them).',
+      labelled('result', spans === undefined ? {} : { ...spans }),
+    ),
     family('jwtgate_build_info', 'gauge', 'What is running.', [[build, 1]]),
   ];
 }

@@ -8,7 +8,7 @@ export interface Call {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Undefined: none is sent. */
-  readonly body: string | undefined;
+  readonly body: string | Uint8Array | undefined;
   /** For the whole exchange, from the name look-up to the last byte. */
   readonly timeoutMs: number;
   readonly maxBytes: number;

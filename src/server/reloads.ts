@@ -54,7 +54,7 @@ export interface Reloads {
 }
 
 /** Settings that only a restart can bring. */
-const restartOnly = ['listen', 'ops', 'admin', 'verify', 'lane'] as const;
+const restartOnly = ['listen', 'ops', 'admin', 'verify', 'lane', 'tracing'] as const;
 
 function findRestartOnly(begun: Settings, wanted: Settings): string[] {
   const changed: string[] = restartOnly.filter((name) => !isDeepStrictEqual(begun[name], wanted[name]));

@@ -5,6 +5,7 @@ import type { Explanation } from '../explain/explanation.ts';
 import type { KeysAtHand } from '../explain/facts.ts';
 import { createRefusals, type Refusals } from '../explain/refusals.ts';
 import { createGate } from '../gate/create-gate.ts';
+import type { RequestHead } from '../gate/request-head.ts';
 import { accessLine } from '../ops/access-log.ts';
 import { clientAddress } from '../ops/client-address.ts';
 import { createGeneration, type Generation } from '../ops/generation.ts';
@@ -13,6 +14,8 @@ import type { Log, LogFormat, LogLevel } from '../ops/log.ts';
 import { type Measured, processFigures } from '../ops/measured.ts';
 import { createRequestIds } from '../ops/request-id.ts';
 import { createTlsReport } from '../ops/tls-report.ts';
+import type { Tracing } from '../ops/tracing/start-tracing.ts';
+import { wantsTracing } from '../ops/tracing-wanted.ts';
 import { countOutcome, forgetTenants, observe, zeroTraffic } from '../ops/traffic.ts';
 import { createVerdictCache } from '../state/verdict-cache.ts';
 import { listTenants, type TenantPage, type TenantQuery } from '../status/tenant-facts.ts';
@@ -30,6 +33,8 @@ export interface LogChoice {
 }
 
 export interface ServingOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly version: string;
   readonly state: KeptState;
   readonly writer: LineWriter;
   /** Level and format are set from the config, now and at each reload. */
@@ -56,19 +61,23 @@ export interface Serving {
   drain(waits: { readonly delayMs?: number; readonly drainMs: number }): Promise<void>;
 }
 
+/** What the last spans may take. */
+const flushMs = 2_000;
+
 export type ServingStart =
   | { readonly kind: 'serving'; readonly serving: Serving }
   /** `code`: Node's. Nothing of the config is held then. */
   | { readonly kind: 'cannotListen'; readonly setting: 'listen' | 'verify'; readonly code: string };
 
 export async function startServing(first: LoadedConfig, options: ServingOptions): Promise<ServingStart> {
-  const { state, writer, log, logChoice } = options;
+  const { env, version, state, writer, log, logChoice } = options;
   const { signingKeys } = state.sending;
   const traffic = zeroTraffic();
   const newRequestId = createRequestIds();
   const refusals = createRefusals(Date.now);
   let verdicts = createVerdictCache(first.settings.verdictCache);
   let current = first;
+  const tracing = await openTracing();
   let generation = open(first);
 
   const tlsReport = createTlsReport({ log, now: Date.now, validity: () => current.settings.tls?.validity });
@@ -77,6 +86,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
   const gate = () => generation.gate;
   const giveUp = (setting: 'listen' | 'verify', error: unknown): ServingStart => {
     tlsReport.close();
+    void tracing?.close(0);
     first.release();
     return { kind: 'cannotListen', setting, code: (error as NodeJS.ErrnoException).code ?? 'failed' };
   };
@@ -98,6 +108,15 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
   tlsReport.lookAtCertificates();
   const activeRequests = () => frontDoor.activeExchanges + (verifyListener?.activeQuestions ?? 0);
 
+  /** Loads nothing of it where nothing is traced. */
+  async function openTracing(): Promise<Tracing | undefined> {
+    const { tracing: config } = first.settings;
+    if (!wantsTracing(env, config)) return undefined;
+    const { startTracing } = await import('../ops/tracing/start-tracing.ts');
+    const address = (head: RequestHead) => clientAddress(head, current.policy.isTrustedProxy);
+    return startTracing({ env, config: config === 'off' ? undefined : config, version, log, clientAddress: address });
+  }
+
   /** Makes a config answer requests; nothing of the one before it changes. */
   function open(config: LoadedConfig): Generation {
     const { policy, settings } = config;
@@ -110,6 +129,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
       verdicts,
       now: Date.now,
       newRequestId,
+      tracer: tracing?.tracer,
       onFinish(outcome) {
         countOutcome(traffic, outcome);
         if (settings.admin !== undefined) refusals.note(outcome, { policy, keys: () => keysOf(config) });
@@ -140,6 +160,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
       replays: state.replays.status(),
       tls: tlsReport.status(),
       droppedLogLines: writer.droppedLines,
+      spans: tracing && { ...tracing.counts },
       process: processFigures(),
     }),
     refusals,
@@ -163,6 +184,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
     async drain(waits) {
       await Promise.all([frontDoor.close(waits), verifyListener?.close(waits)]);
       tlsReport.close();
+      await tracing?.close(flushMs);
     },
   };
   return { kind: 'serving', serving };

@@ -176,6 +176,7 @@ export class Exchange {
       requestBytes: this.requestBytes,
       responseBytes: this.responseBytes,
       durationMs: performance.now() - this.#startedMs,
+      forwardedMs: this.#forwardedMs && this.#forwardedMs - this.#startedMs,
       upstreamMs: this.#upstreamMs,
       end,
     });

@@ -183,6 +183,7 @@ test.skipIf(!hasPromtool)(`promtool finds no fault with any family${hasPromtool 
     keySources: [statusOf({ state: 'fresh', fetches: { fetched: 1, unreachable: 2 } })],
     revocations: [{ url: 'https://list', entries: 1, bytes: 2, lastSuccessMs: 1, failures: 0 }] as never,
     replays: { entries: 1, shared: [{ store: 'redis://store', connected: true }] } as never,
+    spans: { exported: 1, dropped: 0, failed: 0 },
     tls: { expiryMs: { listen: 1_000 }, handshakes: new Map([['ok', 1]]) } as never,
   });
   const families = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));

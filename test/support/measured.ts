@@ -13,6 +13,7 @@ export function measured(over: Partial<Measured> = {}): Measured {
     replays: { entries: 0, shared: [] },
     tls: undefined,
     droppedLogLines: 0,
+    spans: undefined,
     process: {
       cpuS: 0,
       residentBytes: 0,

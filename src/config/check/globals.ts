@@ -8,7 +8,7 @@ import type { ListenAddress } from '../shape/listener.ts';
 export function checkGlobals(globals: Section<GlobalConfig>, load: Load): void {
   const say = (path: ConfigPath, text: FindingText, severity: Severity) =>
     complainIn(load, globals, path, text, severity);
-  const { listen, ops, admin, verify, trustedProxies, timeouts, http2 } = globals.config;
+  const { listen, ops, admin, verify, tracing, trustedProxies, timeouts, http2 } = globals.config;
   if (ops !== 'off' && sameListener(listen.address, ops)) {
     say(['ops'], { message: 'is where listen is', hint: 'give it a port of its own' }, 'error');
   }
@@ -39,6 +39,11 @@ export function checkGlobals(globals: Section<GlobalConfig>, load: Load): void {
   }
   if (http2 !== undefined && http2 !== 'off' && listen.tls === undefined) {
     say(['http2'], { message: 'is spoken over TLS alone', hint: 'give listen its tls' }, 'warning');
+  }
+  if (tracing !== undefined && tracing !== 'off' && tracing.endpoint === undefined) {
+    const { OTEL_EXPORTER_OTLP_ENDPOINT: all, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces } = load.deps.env;
+    const hint = 'e.g. endpoint: http://collector:4318';
+    if (!all && !traces) say(['tracing'], { message: 'has no endpoint, so nothing is traced', hint }, 'warning');
   }
   for (const [index, range] of trustedProxies.entries()) {
     if (!range.endsWith('/0')) continue;

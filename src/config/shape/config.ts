@@ -8,6 +8,7 @@ import { http2, listenAddress, listener } from './listener.ts';
 import { replay } from './replay.ts';
 import { revoked } from './revoked.ts';
 import { tenant, tenantId } from './tenant.ts';
+import { tracing } from './tracing.ts';
 import { upstream } from './upstream.ts';
 import { count, duration, flag, size, words } from './values.ts';
 import { verify } from './verify.ts';
@@ -154,6 +155,11 @@ export const globalFields = lazyFields({
     })
       .prefault({})
       .describe('What is logged, to standard output. Tokens and secrets never are.'),
+  tracing: optional(() =>
+    tracing.describe(
+      "Where spans go: {endpoint, …}, or `off` whatever the environment says. OpenTelemetry's own variables (OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER …) go before this. Default: what they say.",
+    ),
+  ),
   revoked: optional(() =>
     revoked.describe('List of tokens of any tenant that are not accepted any more: {file} or {url, …}. Default: none.'),
   ),

@@ -129,3 +129,12 @@ function httpUrlProblem(text: string, error: string): string | undefined {
 export function anyJson() {
   return z.unknown();
 }
+
+/** A number from 0 to 1. */
+export function share() {
+  const error = 'must be a share from 0 to 1, such as 0.01';
+  return z
+    .union([z.number({ error }), z.string().regex(/^(?:0|1|0?\.\d{1,9})$/, { error })], { error })
+    .transform(Number)
+    .refine((value) => value >= 0 && value <= 1, { error });
+}

@@ -427,6 +427,7 @@ export class Exchange implements UpstreamUser, ContentOwner {
       requestBytes: this.content.reader.bodyBytes,
       responseBytes: this.ownBytes + this.answer.bodyBytes,
       durationMs: performance.now() - this.startedMs,
+      forwardedMs: this.forwardedMs === 0 ? undefined : this.forwardedMs - this.startedMs,
       upstreamMs: this.upstreamMs,
       end,
     });

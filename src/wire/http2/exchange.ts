@@ -390,6 +390,7 @@ export class Http2Exchange implements CallEvents {
       requestBytes: this.requestBytes,
       responseBytes: this.responseBytes,
       durationMs: performance.now() - this.startedMs,
+      forwardedMs: this.forwardedMs === 0 ? undefined : this.forwardedMs - this.startedMs,
       upstreamMs: this.upstreamMs,
       end,
     });
