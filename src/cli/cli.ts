@@ -75,7 +75,7 @@ export async function cli(args: readonly string[], signals: HeldSignals | undefi
     .addOption(configOption())
     .option('--json', 'print problems and warnings as JSON on stdout')
     .option('--deny-warnings', 'fail on warnings too')
-    .option('--online', 'then test every connection: key sources, upstreams, signing, grants and probes')
+    .option('--online', 'then test every connection: key sources, lists, Redis, upstreams, signing, grants and probes')
     .option('--timeout <seconds>', 'with --online: wait no longer for an upstream', '10')
     .action(async (options: ValidateOptions) => {
       const { validate } = await import('./validate.ts');

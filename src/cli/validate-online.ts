@@ -5,12 +5,14 @@ import { authority } from '../gate/headers.ts';
 import type { Policy, Upstream } from '../gate/policy.ts';
 import type { Issued, Signing } from '../gate/send.ts';
 import { createKeySources, type KeySourceLease } from '../keys/key-sources.ts';
+import type { ReplayStores } from '../state/replay-stores.ts';
 import { createRevocationLists, type RevocationEvent, type RevocationLease } from '../state/revocation-lists.ts';
+import { tryRedis } from '../state/try-redis.ts';
 import { type Trial, tryConnection, tryRequest } from '../wire/try-upstream.ts';
 
 /** What became of one thing that was tried. No secret or token is in any text. */
 export interface OnlineResult {
-  readonly check: 'keys' | 'revoked' | 'connect' | 'sign' | 'probe';
+  readonly check: 'keys' | 'revoked' | 'replay' | 'connect' | 'sign' | 'probe';
   /** What was tried: an address, or a place in the config. */
   readonly subject: string;
   /** `skipped`: it can't be tried without a caller. */
@@ -21,7 +23,7 @@ export interface OnlineResult {
 /** The test of every connection that a config names. */
 export interface OnlineTest {
   /** To load the config with. */
-  readonly deps: Pick<ConfigDeps, 'keySources' | 'revocations'>;
+  readonly deps: Pick<ConfigDeps, 'keySources' | 'revocations' | 'replays'>;
   /** Tries everything, and tells each result in the config's order. `timeoutMs` is for an upstream. */
   run(loaded: LoadedConfig, timeoutMs: number, tell: (result: OnlineResult) => void): Promise<void>;
   close(): void;
@@ -37,9 +39,11 @@ export function createOnlineTest(env: NodeJS.ProcessEnv): OnlineTest {
   const keySources = createKeySources({ env });
   const leases = new Map<string, KeySourceLease>();
   const lists = createRemoteLists(env);
+  const stores = createNamedStores();
   return {
     deps: {
       revocations: lists.all,
+      replays: stores.all,
       keySources: {
         acquire(address, policy) {
           const lease = keySources.acquire(address, policy);
@@ -53,6 +57,7 @@ export function createOnlineTest(env: NodeJS.ProcessEnv): OnlineTest {
       const checks: Check[] = [
         ...[...leases.values()].map((lease) => () => checkKeys(lease)),
         ...lists.held().map((lease) => () => lists.check(lease)),
+        ...stores.urls().map((url) => () => checkStore(url, timeoutMs)),
         ...distinctUpstreams(policy).map((upstream) => () => checkConnection(upstream, timeoutMs)),
         ...sent.checks,
         ...probesOf(policy).map((probe) => async () => checkProbe(probe, await sent.issued(probe.signing), timeoutMs)),
@@ -67,6 +72,33 @@ export function createOnlineTest(env: NodeJS.ProcessEnv): OnlineTest {
       lists.all.close();
     },
   };
+}
+
+/** The stores of used tokens that a config names: nothing is remembered in them here. */
+function createNamedStores(): { readonly all: ReplayStores; readonly urls: () => readonly string[] } {
+  const urls = new Set<string>();
+  const nothing = { store: { use: unused, ask: unused }, release: () => {} };
+  const all: ReplayStores = {
+    holdMemory: () => nothing,
+    holdRedis(url) {
+      urls.add(url);
+      return nothing;
+    },
+    status: () => ({ entries: 0, shared: [] }),
+    close: () => {},
+  };
+  return { all, urls: () => [...urls] };
+}
+
+function unused(): never {
+  throw new Error('no request is judged here');
+}
+
+async function checkStore(url: string, timeoutMs: number): Promise<OnlineResult> {
+  const trial = await tryRedis(url, timeoutMs);
+  return trial.kind === 'ok'
+    ? { check: 'replay', subject: trial.store, outcome: 'ok', detail: 'answers' }
+    : { check: 'replay', subject: trial.store, outcome: 'failed', detail: trial.detail };
 }
 
 /** Revocation lists, of which those at URLs can be waited for. */

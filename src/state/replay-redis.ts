@@ -36,7 +36,7 @@ const longestMs = 100 * 365 * 86_400_000;
 
 /** Remembers used ids in Redis by SET NX PX, which is one step there: of all replicas' uses exactly one is the first. */
 export function createReplayRedis({ url, timeoutMs, onEvent }: ReplayRedisOptions): ReplayRedis {
-  const name = displayName(url);
+  const name = redisName(url);
   let client: Client | undefined;
   let connected = false;
   let closed = false;
@@ -67,7 +67,7 @@ export function createReplayRedis({ url, timeoutMs, onEvent }: ReplayRedisOption
     });
     client = made;
     made.on('error', (error: unknown) => {
-      if (made === client) lost(describe(error));
+      if (made === client) lost(describeRedisError(error));
     });
     made.on('ready', () => {
       if (made !== client) return;
@@ -82,7 +82,7 @@ export function createReplayRedis({ url, timeoutMs, onEvent }: ReplayRedisOption
   function begin(): void {
     // A password that is wrong ends the attempts of the client itself: ours go on.
     connect().catch((error: unknown) => {
-      lost(describe(error));
+      lost(describeRedisError(error));
       if (!closed) setTimeout(again, lastRetryMs).unref();
     });
   }
@@ -161,19 +161,20 @@ function within(timeoutMs: number, command: Promise<unknown>): Promise<Answer> {
     };
     command.then(
       (value) => end({ kind: 'answer', value }),
-      (error: unknown) => end({ kind: 'failed', detail: describe(error) }),
+      (error: unknown) => end({ kind: 'failed', detail: describeRedisError(error) }),
     );
   });
 }
 
 /** A code or Redis's own error word (NOAUTH, READONLY, OOM): never a whole message, which may quote what was sent. */
-function describe(error: unknown): string {
+export function describeRedisError(error: unknown): string {
   if (!(error instanceof Error)) return 'failed';
   if ('code' in error && typeof error.code === 'string') return error.code;
   return /^[A-Z]{3,20}(?= )/.exec(error.message)?.[0] ?? error.name;
 }
 
-function displayName(url: string): string {
+/** Host and port alone. */
+export function redisName(url: string): string {
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname}`;
 }

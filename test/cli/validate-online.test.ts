@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { jwksServer } from '../support/jwks-server.ts';
 import { endAll, startJwtgate } from '../support/jwtgate-process.ts';
 import { keyPair } from '../support/key-pairs.ts';
+import { hasRedis, startRedis } from '../support/redis-server.ts';
 import { newFolder } from '../support/scratch-folder.ts';
 import { granting, json, startTokenEndpoint } from '../support/token-endpoint.ts';
 
@@ -245,4 +246,54 @@ test('without --online nothing is called', async () => {
   writeFileSync(path, vendor(`probe: /me, sign: ${signs}`));
   expect(await startJwtgate(['validate', '-c', path], { env: { SECRET: secret } }).ended).toBe(0);
   expect(api.seen).toEqual([]);
+});
+
+describe('stores of used tokens', () => {
+  const config = (...stores: string[]) =>
+    `upstream: ${api.url}\ntenants:\n${stores
+      .map(
+        (store, index) =>
+          `  t${index}: {match: {path: /${index}/**}, secret: {env: SECRET}, replay: {store: "${store}"}}`,
+      )
+      .join('\n')}\n`;
+
+  test.skipIf(!hasRedis)('a Redis that answers, each once, whatever its password (needs redis-server)', async () => {
+    await using open = await startRedis();
+    await using closed = await startRedis(undefined, ['--requirepass', 'at-1']);
+    const urls = [`redis://127.0.0.1:${open.port}/0`, `redis://:at-1@127.0.0.1:${closed.port}/1`];
+    const { code, lines } = await online(config(...urls, urls[0] as string));
+    expect(lines.filter((line) => line.includes('replay'))).toEqual([
+      `✓ replay   redis://127.0.0.1:${open.port}/0: answers`,
+      `✓ replay   redis://127.0.0.1:${closed.port}/1: answers`,
+    ]);
+    expect(code).toBe(0);
+  });
+
+  test.skipIf(!hasRedis)('a wrong password, a missing one, a route of a tenant (needs redis-server)', async () => {
+    await using redis = await startRedis(undefined, ['--requirepass', 'at-1']);
+    const wrong = await online(config(`redis://:at-2@127.0.0.1:${redis.port}/0`));
+    expect([wrong.code, wrong.lines.at(0)]).toEqual([69, `✗ replay   redis://127.0.0.1:${redis.port}/0: WRONGPASS`]);
+    const missing = await online(
+      `upstream: ${api.url}\ntenants: {a: {secret: {env: SECRET}, routes: [{path: /x, replay: {store: "redis://127.0.0.1:${redis.port}/0"}}]}}\n`,
+    );
+    expect([missing.code, missing.lines.at(0)]).toEqual([69, `✗ replay   redis://127.0.0.1:${redis.port}/0: NOAUTH`]);
+  });
+
+  test('nobody there, and one that says nothing', async () => {
+    const silent = createTcpServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const dead = await deadPort();
+    const { code, lines } = await online(
+      config(`redis://127.0.0.1:${dead}/0`, `redis://127.0.0.1:${port}/0`),
+      '--timeout',
+      '0.5',
+    );
+    silent.close();
+    expect(lines.filter((line) => line.includes('replay'))).toEqual([
+      `✗ replay   redis://127.0.0.1:${dead}/0: ECONNREFUSED`,
+      expect.stringMatching(/^✗ replay {3}redis:\/\/127\.0\.0\.1:\d+\/0: (no answer within 500 ms|\w+Error)$/),
+    ]);
+    expect(code).toBe(69);
+  });
 });
