@@ -1,4 +1,4 @@
-import { isSymmetric } from '../keys/algorithms.ts';
+import { isDear, isSymmetric } from '../keys/algorithms.ts';
 import type { KeyLookup, VerificationKey } from '../keys/key-ring.ts';
 import { quoteForLog } from '../keys/quote-for-log.ts';
 import type { VerdictCache } from '../state/verdict-cache.ts';
@@ -76,7 +76,7 @@ export function verifySignature(
     if (worthRemembering && verdicts.wasRefused(token.raw, keys)) return signatureInvalid(token);
     const conclude = (signer: VerificationKey | undefined): Verdict => {
       if (signer !== undefined) return accept(signer);
-      if (worthRemembering) verdicts.refuse(token.raw, keys);
+      if (worthRemembering) verdicts.refuse(token, keys);
       return signatureInvalid(token);
     };
     const signer = findSigner(token, keys);
@@ -92,7 +92,11 @@ export function verifySignature(
       kid: token.kid,
       isLive: signer.isLive,
     } as unknown as VerifiedToken; // the brand exists in the type alone
-    verdicts.insert(token, { fingerprint: tenant.fingerprint, token: verified, isLive: signer.isLive, expiresAtMs });
+    // Most of what keeping a verdict costs is lost where its token never comes again.
+    if (isDear(token.algorithm) || verdicts.wasVerified(token.signature)) {
+      const { isLive } = signer;
+      verdicts.insert(token, { fingerprint: tenant.fingerprint, token: verified, isLive, expiresAtMs });
+    }
     return { kind: 'verified', token: verified, cached: false };
   };
 

@@ -22,6 +22,8 @@ export interface JwsAlgorithm {
   readonly signatureBytes: number | undefined;
   /** True where one check takes so long that it must not hold up everybody else's requests. */
   readonly offThread: boolean;
+  /** True where a check costs so much more than remembering its verdict that this is done at first sight. */
+  readonly dear: boolean;
   /** Name of the hash for node:crypto; null where the algorithm brings its own. */
   readonly digest: string | null;
   /** What node:crypto needs to know beside the key. */
@@ -37,7 +39,14 @@ export const maxRsaBits = 8192;
 /** An RSA check with a longer modulus runs off thread: docs/decisions/signature-checks.md has the figures. */
 const longRsaBits = 4096;
 
-const none = { minSecretBytes: 0, curve: undefined, signatureBytes: undefined, offThread: false, options: {} } as const;
+const none = {
+  minSecretBytes: 0,
+  curve: undefined,
+  signatureBytes: undefined,
+  offThread: false,
+  dear: false,
+  options: {},
+} as const;
 
 function hmac(bits: 256 | 384 | 512): JwsAlgorithm {
   const bytes = bits / 8;
@@ -59,17 +68,20 @@ function rsaPss(bits: 256 | 384 | 512): JwsAlgorithm {
 /** RFC 7518 section 3.4: R and S side by side, each as long as the curve's order; never DER. */
 function ecdsa(bits: 256 | 384 | 512, curve: string, signatureBytes: number, offThread: boolean): JwsAlgorithm {
   const options = { dsaEncoding: 'ieee-p1363' } as const;
-  return { ...none, name: `ES${bits}`, keyType: 'EC', curve, signatureBytes, offThread, digest: `sha${bits}`, options };
+  const name = `ES${bits}`;
+  const dear = offThread;
+  return { ...none, name, keyType: 'EC', curve, signatureBytes, offThread, dear, digest: `sha${bits}`, options };
 }
 
 /** RFC 8037 called it EdDSA whatever the curve, RFC 9864 gives this curve its own name; Ed25519 under both. */
 function ed25519(name: 'EdDSA' | 'Ed25519'): JwsAlgorithm {
-  return { ...none, name, keyType: 'OKP', curve: 'Ed25519', signatureBytes: 64, digest: null };
+  return { ...none, name, keyType: 'OKP', curve: 'Ed25519', signatureBytes: 64, dear: true, digest: null };
 }
 
 /** RFC 9964; signature lengths from FIPS 204 table 2. */
 function mlDsa(parameterSet: 44 | 65 | 87, signatureBytes: number, offThread: boolean): JwsAlgorithm {
-  return { ...none, name: `ML-DSA-${parameterSet}`, keyType: 'AKP', signatureBytes, offThread, digest: null };
+  const name = `ML-DSA-${parameterSet}`;
+  return { ...none, name, keyType: 'AKP', signatureBytes, offThread, dear: true, digest: null };
 }
 
 /** Every algorithm that can be configured: those that jose verifies. `none` is not an algorithm (RFC 8725 section 3.2). */
@@ -100,6 +112,11 @@ export const algorithmNames: readonly string[] = [...algorithms.keys()];
 /** Is this an HMAC algorithm, whose key is a shared secret? */
 export function isSymmetric(algorithm: string): boolean {
   return algorithms.get(algorithm)?.keyType === 'oct';
+}
+
+/** Is a check so dear that its verdict is worth remembering at first sight? */
+export function isDear(algorithm: string): boolean {
+  return algorithms.get(algorithm)?.dear === true;
 }
 
 /** A public key, or a shared secret's bytes: a key object for each of 100,000 secrets would take 170 MB. */

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Json, JsonObject, UnverifiedToken } from '../gate/token.ts';
 import type { VerifiedToken } from '../gate/verify.ts';
 import type { VerificationKey } from '../keys/key-ring.ts';
+import { createSecondSight } from './second-sight.ts';
 
 export interface VerdictCacheLimits {
   /** Tokens; 0 turns the cache off. */
@@ -39,10 +40,15 @@ export interface VerdictCache {
   /** The verdict of the tenant with this fingerprint; undefined once its key is gone or the token's time is over. */
   verdictFor(raw: string, fingerprint: string, nowMs: number): CachedVerdict | undefined;
   insert(unverified: UnverifiedToken, verdict: NewVerdict): void;
+  /** Was a token with this signature verified before, in living memory? For those that are not worth keeping else. */
+  wasVerified(signature: Uint8Array): boolean;
   /** Did every one of these keys refuse this very token before? */
   wasRefused(raw: string, keys: readonly VerificationKey[]): boolean;
-  /** Remembers that, apart from the verdicts: what was refused never pushes out what was verified. */
-  refuse(raw: string, keys: readonly VerificationKey[]): void;
+  /**
+   * Remembers that, if it is not the first time, apart from the verdicts: what was refused never pushes out what was
+   * verified.
+   */
+  refuse(token: Pick<UnverifiedToken, 'raw' | 'signature'>, keys: readonly VerificationKey[]): void;
   stats(): VerdictCacheStats;
 }
 
@@ -81,12 +87,15 @@ export function createVerdictCache(limits: VerdictCacheLimits): VerdictCache {
         return undefined;
       },
       insert: () => {},
+      wasVerified: () => false,
       wasRefused: () => false,
       refuse: () => {},
       stats: () => ({ hits, misses, entries: 0, bytes: 0 }),
     };
   }
   const entries = new LRUCache<string, Entry>({ max: limits.entries, maxSize: limits.bytes });
+  const verified = createSecondSight(limits.entries);
+  const refused = createSecondSight(maxRefusals);
   const refusals = new LRUCache<string, readonly VerificationKey[]>({ max: maxRefusals, maxSize: maxRefusalBytes });
 
   function find(raw: string): Entry | undefined {
@@ -131,14 +140,18 @@ export function createVerdictCache(limits: VerdictCacheLimits): VerdictCache {
     return refusing?.length === keys.length && keys.every((key, index) => key === refusing[index]);
   }
 
-  function refuse(raw: string, keys: readonly VerificationKey[]): void {
-    refusals.set(detached(raw), keys, { size: raw.length + refusalBytes });
+  function refuse(
+    { raw, signature }: Pick<UnverifiedToken, 'raw' | 'signature'>,
+    keys: readonly VerificationKey[],
+  ): void {
+    if (refused.wasSeen(signature)) refusals.set(detached(raw), keys, { size: raw.length + refusalBytes });
   }
 
   return {
     find,
     verdictFor,
     insert,
+    wasVerified: verified.wasSeen,
     wasRefused,
     refuse,
     stats: () => ({ hits, misses, entries: entries.size, bytes: entries.calculatedSize }),

@@ -4,9 +4,9 @@ import { createGate } from '../../src/gate/create-gate.ts';
 import type { Allowed, Decision } from '../../src/gate/decision.ts';
 import type { RequestHead } from '../../src/gate/request-head.ts';
 import type { FetchPolicy } from '../../src/keys/fetch-policy.ts';
-import { createVerdictCache } from '../../src/state/verdict-cache.ts';
 import { configFiles, loadSound } from '../support/config-files.ts';
 import { mintHs256, newEd25519Key, newRsaKey } from '../support/tokens.ts';
+import { keepingCache } from '../support/verdicts.ts';
 
 const strong = 's'.repeat(32);
 const env = { SECRET: strong, OTHER: 'o'.repeat(32) };
@@ -250,7 +250,7 @@ describe('a loaded config judges requests', () => {
     const { policy } = await loadSound(config, env);
     const gate = createGate({
       policy,
-      verdicts: createVerdictCache({ entries: 10, bytes: 100_000 }),
+      verdicts: keepingCache({ entries: 10, bytes: 100_000 }),
       now: () => nowMs,
       newRequestId: () => 'r-1',
       onFinish: () => {},

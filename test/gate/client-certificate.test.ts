@@ -4,9 +4,9 @@ import type { ClientCertificate } from '../../src/gate/client-certificate.ts';
 import { decide } from '../../src/gate/decide.ts';
 import type { Allowed } from '../../src/gate/decision.ts';
 import type { MatchAlternative } from '../../src/gate/recognise.ts';
-import { createVerdictCache } from '../../src/state/verdict-cache.ts';
 import { identityHeader, secretOf, type TestTenant, testPolicy } from '../support/policy.ts';
 import { mintHs256 } from '../support/tokens.ts';
+import { keepingCache } from '../support/verdicts.ts';
 
 const nowMs = 1_800_000_000_000;
 const device: ClientCertificate = {
@@ -45,7 +45,7 @@ function ask(tenants: Readonly<Record<string, TestTenant>>, ask: Ask = {}) {
     peer: '192.0.2.7',
     clientCertificate: certificate,
   } as const;
-  const verdicts = createVerdictCache({ entries: 100, bytes: 1_000_000 });
+  const verdicts = keepingCache({ entries: 100, bytes: 1_000_000 });
   const body = { read: async () => ({ kind: 'broken' }) as const };
   return decide(head, { policy: testPolicy(tenants), verdicts, nowMs, body });
 }

@@ -9,9 +9,9 @@ import type { BodyRead } from '../../src/gate/gate.ts';
 import type { TokenLocation } from '../../src/gate/locate.ts';
 import type { Policy } from '../../src/gate/policy.ts';
 import type { RequestHead } from '../../src/gate/request-head.ts';
-import { createVerdictCache } from '../../src/state/verdict-cache.ts';
 import { identityHeader, pathPattern, secretOf, type TestTenant, testPolicy } from '../support/policy.ts';
 import { mintHs256, segment } from '../support/tokens.ts';
+import { keepingCache } from '../support/verdicts.ts';
 
 const nowMs = 1_800_000_000_000;
 const exp = nowMs / 1000 + 60;
@@ -27,13 +27,13 @@ interface Ask {
 }
 
 function ask(policy: Policy, { method = 'GET', target = '/x', headers = [], body }: Ask = {}) {
-  const verdicts = createVerdictCache({ entries: 100, bytes: 1_000_000 });
+  const verdicts = keepingCache({ entries: 100, bytes: 1_000_000 });
   return askWith(verdicts, policy, { method, target, headers, ...(body === undefined ? {} : { body }) });
 }
 
 let bodyReads = 0;
 function askWith(
-  verdicts: ReturnType<typeof createVerdictCache>,
+  verdicts: ReturnType<typeof keepingCache>,
   policy: Policy,
   { method = 'GET', target = '/x', headers = [], body = '' }: Ask,
 ): Decision | Promise<Decision> {
@@ -101,7 +101,7 @@ describe('a good token', () => {
   });
 
   it('is found in the cache the second time, and judged for time all the same', () => {
-    const verdicts = createVerdictCache({ entries: 10, bytes: 1_000_000 });
+    const verdicts = keepingCache({ entries: 10, bytes: 1_000_000 });
     const policy = one({ checks: { ...testPolicy({ a: {} }).tenants.get('a')?.checks, maxAgeS: 10 } as never });
     const headers = bearer(token('acme', { iat: nowMs / 1000 }));
     expect(allowed(askWith(verdicts, policy, { headers })).facts.cached).toBe(false);
@@ -266,7 +266,7 @@ describe('tenants', () => {
   });
 
   it('do not share verdicts', () => {
-    const verdicts = createVerdictCache({ entries: 10, bytes: 1_000_000 });
+    const verdicts = keepingCache({ entries: 10, bytes: 1_000_000 });
     const policy = testPolicy({
       acme: { match: [{ path: pathPattern('/acme/**') }] },
       globex: { match: [{ path: pathPattern('/globex/**') }] },

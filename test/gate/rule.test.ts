@@ -5,9 +5,9 @@ import type { Decision } from '../../src/gate/decision.ts';
 import type { Route } from '../../src/gate/policy.ts';
 import type { RequestHead } from '../../src/gate/request-head.ts';
 import { compileRule, type Rule } from '../../src/gate/rule.ts';
-import { createVerdictCache } from '../../src/state/verdict-cache.ts';
 import { pathPattern, secretOf, type TestTenant, testPolicy } from '../support/policy.ts';
 import { mintHs256 } from '../support/tokens.ts';
+import { keepingCache } from '../support/verdicts.ts';
 
 const nowMs = 1_800_000_000_000;
 
@@ -57,7 +57,7 @@ function askWith(
     scheme: 'http',
     peer: '192.0.2.7',
   };
-  const verdicts = createVerdictCache({ entries: 10, bytes: 100_000 });
+  const verdicts = keepingCache({ entries: 10, bytes: 100_000 });
   const read = async () => {
     bodyReads++;
     return { kind: 'read' as const, bytes: Buffer.from(body) };
@@ -232,7 +232,7 @@ describe('a rule refuses', () => {
 
   test('a verdict that was cached is judged by the rule all the same', () => {
     const policy = testPolicy({ acme: { rules: [rule('request.method == "GET"')] } });
-    const verdicts = createVerdictCache({ entries: 10, bytes: 100_000 });
+    const verdicts = keepingCache({ entries: 10, bytes: 100_000 });
     const token = mintHs256(secretOf('acme'), { claims: { exp: nowMs / 1000 + 60 } });
     const head = {
       id: 'r',
@@ -321,7 +321,7 @@ describe('types are not confused', () => {
         scheme: 'http',
         peer: '',
       } as const;
-      const verdicts = createVerdictCache({ entries: 10, bytes: 100_000 });
+      const verdicts = keepingCache({ entries: 10, bytes: 100_000 });
       const policy = testPolicy({ acme: { rules: [rule(text)] } });
       return reasonOf(decide(head, { policy, verdicts, nowMs, body: { read: async () => ({ kind: 'broken' }) } }));
     };

@@ -4,16 +4,16 @@ import { decide } from '../../src/gate/decide.ts';
 import type { Decision } from '../../src/gate/decision.ts';
 import type { Replay, ReplayStore } from '../../src/gate/replay.ts';
 import { createReplayMemory } from '../../src/state/replay-memory.ts';
-import { createVerdictCache } from '../../src/state/verdict-cache.ts';
 import { secretOf, type TestTenant, testPolicy } from '../support/policy.ts';
 import { mintHs256 } from '../support/tokens.ts';
+import { keepingCache } from '../support/verdicts.ts';
 
 const startMs = 1_000_000_000;
 
 function gateWith(store: ReplayStore, more: TestTenant = {}, replayMore: Partial<Replay> = {}) {
   const replay: Replay = { claim: ['jti'], store, allowsOnFailure: false, ...replayMore };
   const policy = testPolicy({ acme: { match: [{ kid: 'acme' }], kid: 'acme', replay, ...more } });
-  const verdicts = createVerdictCache({ entries: 5, bytes: 100_000 });
+  const verdicts = keepingCache({ entries: 5, bytes: 100_000 });
   return async (token: string, nowMs = startMs, method = 'GET'): Promise<Decision> => {
     const headers = ['Host', 'gate', 'Authorization', `Bearer ${token}`];
     const head = { id: 'r1', method, target: '/', httpVersion: '1.1', headers, scheme: 'http', peer: '' } as const;

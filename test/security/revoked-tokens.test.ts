@@ -4,13 +4,13 @@ import { decide } from '../../src/gate/decide.ts';
 import type { Decision } from '../../src/gate/decision.ts';
 import type { RevocationList } from '../../src/gate/revocation.ts';
 import { parseRevocations, type Revocations } from '../../src/state/revocations.ts';
-import { createVerdictCache } from '../../src/state/verdict-cache.ts';
 import { secretOf, testPolicy } from '../support/policy.ts';
 import { mintHs256 } from '../support/tokens.ts';
+import { keepingCache } from '../support/verdicts.ts';
 
 const nowMs = 1_000_000_000;
 const nowS = nowMs / 1000;
-const verdicts = createVerdictCache({ entries: 20, bytes: 1_000_000 });
+const verdicts = keepingCache({ entries: 20, bytes: 1_000_000 });
 let revocations: Revocations;
 const list: RevocationList = {
   find: (tenant, token) => {

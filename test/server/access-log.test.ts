@@ -140,18 +140,19 @@ test('log lines that wait are written before the process ends', async () => {
 test('/metrics is well-formed text that counts what happened', async () => {
   const gate = await runGate(config());
   const token = tokenOf('acme');
-  for (let i = 0; i < 3; i++) await gate.send('/acme/x', { token });
+  // A token is remembered when it comes the second time.
+  for (let i = 0; i < 4; i++) await gate.send('/acme/x', { token });
   await gate.send('/acme/x');
   await ask(gate.proxyPort, '/nobody', {});
   const { body } = await gate.ops('/metrics');
   parseExposition(body);
-  expect(findSample(body, 'jwtgate_requests_total', { tenant: 'acme', decision: 'allow' })).toBe(3);
+  expect(findSample(body, 'jwtgate_requests_total', { tenant: 'acme', decision: 'allow' })).toBe(4);
   expect(findSample(body, 'jwtgate_requests_total', { tenant: 'acme', reason: 'tokenMissing' })).toBe(1);
   expect(findSample(body, 'jwtgate_requests_total', { tenant: '_unknown', reason: 'tenantUnknown' })).toBe(1);
   expect(findSample(body, 'jwtgate_verdict_cache_hits_total')).toBe(2);
-  expect(findSample(body, 'jwtgate_verdict_cache_misses_total')).toBe(1);
+  expect(findSample(body, 'jwtgate_verdict_cache_misses_total')).toBe(2);
   expect(findSample(body, 'jwtgate_verdict_cache_entries')).toBe(1);
-  expect(findSample(body, 'jwtgate_verify_duration_seconds_count')).toBe(1);
+  expect(findSample(body, 'jwtgate_verify_duration_seconds_count')).toBe(2);
   expect(findSample(body, 'jwtgate_active_requests')).toBe(0);
 });
 

@@ -6,6 +6,7 @@ import { importSecret } from '../../src/keys/import-secret.ts';
 import type { ImportedKey } from '../../src/keys/imported-key.ts';
 import { createVerdictCache, type NewVerdict } from '../../src/state/verdict-cache.ts';
 import { hs256Token, rawToken } from '../support/raw-token.ts';
+import { keepingCache } from '../support/verdicts.ts';
 import { verifierOf } from '../support/verifier.ts';
 
 function parsed(raw: string): UnverifiedToken {
@@ -98,7 +99,7 @@ describe('what is kept', () => {
   test('can be parsed from, and verified again for another tenant', () => {
     const secret = Buffer.alloc(32, 1);
     const raw = hs256Token({ alg: 'HS256', kid: 'k' }, { sub: 'a' }, secret);
-    const cache = createVerdictCache({ entries: 10, bytes: 1024 * 1024 });
+    const cache = keepingCache();
     const key = importSecret(secret, { kid: 'k' }, new Set(['HS256'])) as ImportedKey;
     verifySignature(parsed(raw), verifierOf([key], { algorithms: ['HS256'] }), cache, Date.now());
     const kept = cache.find(raw)?.unverified as UnverifiedToken;
@@ -189,7 +190,7 @@ describe('property: no cached verdict ever crosses tenants, keys, or config gene
   test('and it answers exactly as one without a cache would', () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 30, maxLength: 100 }), fc.constantFrom(1, 2, 100), (steps, entries) => {
-        const cache = createVerdictCache({ entries, bytes: 1024 * 1024 });
+        const cache = keepingCache({ entries, bytes: 1024 * 1024 });
         const world: World = {
           nowS: 0,
           tenants: [0, 1, 2].map((secret) => ({ secret, generation: 0, ...keyOf(secret) })),

@@ -1,7 +1,8 @@
 import { type MalformedToken, parseToken } from '../../src/gate/token.ts';
 import { type Rejection, type Verdict, type Verifier, verifySignature } from '../../src/gate/verify.ts';
 import { createKeyRing, type KidMode, staticKeys, type VerificationKey } from '../../src/keys/key-ring.ts';
-import { createVerdictCache, type VerdictCache } from '../../src/state/verdict-cache.ts';
+import type { VerdictCache } from '../../src/state/verdict-cache.ts';
+import { keepingCache } from './verdicts.ts';
 
 let made = 0;
 
@@ -20,7 +21,7 @@ export function verifierOf(
 }
 
 export function emptyCache(): VerdictCache {
-  return createVerdictCache({ entries: 100, bytes: 1024 * 1024 });
+  return keepingCache();
 }
 
 /** A raw token's way through parsing and verification. */

@@ -2,11 +2,11 @@ import { onTestFinished } from 'vitest';
 import { createGate } from '../../../src/gate/create-gate.ts';
 import type { FrontName } from '../../../src/gate/fronts.ts';
 import type { Gate, Outcome } from '../../../src/gate/gate.ts';
-import { createVerdictCache } from '../../../src/state/verdict-cache.ts';
 import { createVerifyListener, type VerifyListener } from '../../../src/wire/verify/listener.ts';
 import { loadSound } from '../../support/config-files.ts';
 import { openRawClient, type ParsedResponse, type RawClient, rawRequest } from '../../support/raw-client.ts';
 import { secretOf } from '../../support/running-gate.ts';
+import { keepingCache } from '../../support/verdicts.ts';
 
 /** One tenant of everything that matters to a front. */
 export const tenantsText = `
@@ -72,7 +72,7 @@ export async function gateOf(text: string = tenantsText): Promise<GateRig> {
   let count = 0;
   const gate = createGate({
     policy,
-    verdicts: createVerdictCache({ entries: 100, bytes: 1_000_000 }),
+    verdicts: keepingCache({ entries: 100, bytes: 1_000_000 }),
     now: Date.now,
     newRequestId: () => `test-${++count}`,
     onFinish: (outcome) => outcomes.push(outcome),

@@ -1,0 +1,26 @@
+import { randomBytes } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { createSecondSight } from '../../src/state/second-sight.ts';
+
+test('what comes the second time was seen, whatever came between', () => {
+  const { wasSeen } = createSecondSight(1_000);
+  const some = Array.from({ length: 100 }, () => randomBytes(64));
+  expect(some.filter(wasSeen)).toHaveLength(0);
+  // Two of a hundred may share a place; a few of them is no accident.
+  expect(some.filter(wasSeen).length).toBeGreaterThan(80);
+});
+
+test('nothing is taken for another: of thousands that come once, none was seen', () => {
+  const { wasSeen } = createSecondSight(1_000);
+  for (let i = 0; i < 20_000; i++) expect(wasSeen(randomBytes(32))).toBe(false);
+});
+
+test('what is too short to tell apart was never seen', () => {
+  const { wasSeen } = createSecondSight(10);
+  for (const bytes of [Buffer.alloc(0), Buffer.alloc(7)]) {
+    expect(wasSeen(bytes)).toBe(false);
+    expect(wasSeen(bytes)).toBe(false);
+  }
+  expect(wasSeen(Buffer.alloc(8))).toBe(false);
+  expect(wasSeen(Buffer.alloc(8))).toBe(true);
+});
