@@ -54,7 +54,7 @@ export function findCase(head: RequestHead, target: Target, circumstances: Circu
   const { segments, query } = target;
   rehearsal?.at('tenant', { target, host });
   const recognition = policy.recognise({ head, segments, query, host }, (raw) => {
-    const read = verdicts.find(raw)?.unverified ?? parseToken(raw, policy.limits.tokenBytes);
+    const read = verdicts.find(raw) ?? parseToken(raw, policy.limits.tokenBytes);
     if (read.kind === 'unverified') rehearsal?.at('tenant', { token: read });
     return read;
   });

@@ -112,7 +112,7 @@ function judgeToken(this_: Case, located: Found): Judgement | Promise<Judgement>
   const { policy, verdicts, nowMs, rehearsal } = this_.circumstances;
   const raw = located.unverifiedToken;
   rehearsal?.at('shape', { located });
-  const token = verdicts.find(raw)?.unverified ?? parseToken(raw, policy.limits.tokenBytes);
+  const token = verdicts.find(raw) ?? parseToken(raw, policy.limits.tokenBytes);
   if (token.kind === 'malformed') {
     return { outcome: deny('tokenMalformed', token.detail), facts: factsOf(this_, locationName(located.location)) };
   }

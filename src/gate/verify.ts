@@ -54,7 +54,7 @@ export function verifySignature(
   nowMs: number,
   rehearsal?: Rehearsal,
 ): Verdict | Promise<Verdict> {
-  const known = verdicts.verdictFor(token.raw, tenant.fingerprint, nowMs);
+  const known = verdicts.verdictFor(token, tenant.fingerprint, nowMs);
   if (known !== undefined) return known;
   rehearsal?.at('algorithm', { token });
   if (!tenant.algorithms.has(token.algorithm)) {

@@ -6,6 +6,7 @@ import {
   timingSafeEqual,
   type VerifyKeyObjectInput,
 } from 'node:crypto';
+import { checkOffThread } from './slow-check.ts';
 
 /** JWK key types (RFC 7518 section 6.1, RFC 8037, RFC 9964). */
 export type KeyType = 'oct' | 'RSA' | 'EC' | 'OKP' | 'AKP';
@@ -142,23 +143,11 @@ export function checkSignature(
   }
   const rsaBits = key.asymmetricKeyDetails?.modulusLength ?? 0;
   if (keyType === 'oct' || signature.length !== (signatureBytes ?? Math.ceil(rsaBits / 8))) return false;
-  const input = Buffer.from(signingInput, 'latin1');
-  const keyInput = { key, ...options };
-  if (offThread || rsaBits > longRsaBits) return checkOffThread(digest, input, keyInput, signature);
+  const input = { key, ...options };
+  if (offThread || rsaBits > longRsaBits) return checkOffThread({ digest, input, signingInput, signature });
   try {
-    return cryptoVerify(digest, input, keyInput, signature);
+    return cryptoVerify(digest, Buffer.from(signingInput, 'latin1'), input, signature);
   } catch {
     return false;
   }
-}
-
-function checkOffThread(
-  digest: string | null,
-  input: Buffer,
-  keyInput: VerifyKeyObjectInput,
-  signature: Uint8Array,
-): Promise<boolean> {
-  return new Promise<boolean>((resolve) => {
-    cryptoVerify(digest, input, keyInput, signature, (error, valid) => resolve(error === null && valid));
-  }).catch(() => false);
 }

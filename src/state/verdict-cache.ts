@@ -36,9 +36,9 @@ export interface VerdictCacheStats {
 /** Signature verdicts by whole raw token and tenant fingerprint; only tokens that some tenant verified are in it. */
 export interface VerdictCache {
   /** How a token reads that some tenant has verified before: parsing, and no verdict. */
-  find(raw: string): { readonly unverified: UnverifiedToken } | undefined;
+  find(raw: string): UnverifiedToken | undefined;
   /** The verdict of the tenant with this fingerprint; undefined once its key is gone or the token's time is over. */
-  verdictFor(raw: string, fingerprint: string, nowMs: number): CachedVerdict | undefined;
+  verdictFor(token: UnverifiedToken, fingerprint: string, nowMs: number): CachedVerdict | undefined;
   insert(unverified: UnverifiedToken, verdict: NewVerdict): void;
   /** Was a token with this signature verified before, in living memory? For those that are not worth keeping else. */
   wasVerified(signature: Uint8Array): boolean;
@@ -50,14 +50,6 @@ export interface VerdictCache {
    */
   refuse(token: Pick<UnverifiedToken, 'raw' | 'signature'>, keys: readonly VerificationKey[]): void;
   stats(): VerdictCacheStats;
-}
-
-interface Entry {
-  readonly unverified: UnverifiedToken;
-  /** Estimated, without the verdicts. */
-  readonly bytes: number;
-  /** Nearly always one; more where tenants share a key, or while a reload's old fingerprint fades. */
-  verdicts: readonly StoredVerdict[];
 }
 
 interface StoredVerdict {
@@ -93,46 +85,38 @@ export function createVerdictCache(limits: VerdictCacheLimits): VerdictCache {
       stats: () => ({ hits, misses, entries: 0, bytes: 0 }),
     };
   }
-  const entries = new LRUCache<string, Entry>({ max: limits.entries, maxSize: limits.bytes });
+  const entries = new LRUCache<string, KeptToken>({ max: limits.entries, maxSize: limits.bytes });
   const verified = createSecondSight(limits.entries);
   const refused = createSecondSight(maxRefusals);
   const refusals = new LRUCache<string, readonly VerificationKey[]>({ max: maxRefusals, maxSize: maxRefusalBytes });
 
-  function find(raw: string): Entry | undefined {
-    return entries.get(raw);
-  }
-
-  function verdictFor(raw: string, fingerprint: string, nowMs: number): CachedVerdict | undefined {
-    const entry = entries.get(raw);
-    const stored = entry?.verdicts.find((candidate) => candidate.fingerprint === fingerprint);
-    if (stored !== undefined && nowMs < stored.expiresAtMs && stored.isLive()) {
+  function verdictFor(token: UnverifiedToken, fingerprint: string, nowMs: number): CachedVerdict | undefined {
+    const kept = token instanceof KeptToken ? token : entries.get(token.raw);
+    const stored = kept?.verdictOf(fingerprint);
+    if (kept === undefined || stored === undefined) {
+      misses++;
+      return undefined;
+    }
+    if (nowMs < stored.expiresAtMs && stored.isLive()) {
       hits++;
       return stored.verdict;
     }
-    if (entry !== undefined && stored !== undefined) drop(raw, entry, stored);
+    kept.drop(fingerprint);
+    if (kept.verdicts.length === 0) entries.delete(kept.raw);
     misses++;
     return undefined;
   }
 
-  function drop(raw: string, entry: Entry, stored: StoredVerdict): void {
-    entry.verdicts = entry.verdicts.filter((candidate) => candidate !== stored);
-    if (entry.verdicts.length === 0) entries.delete(raw);
-  }
-
   function insert(unverified: UnverifiedToken, { fingerprint, token, isLive, expiresAtMs }: NewVerdict): void {
     const known = entries.peek(unverified.raw);
-    const kept = known ?? keep(unverified);
-    const { raw, unverifiedHeader: header, unverifiedClaims: claims } = kept.unverified;
-    const stored: StoredVerdict = {
-      fingerprint,
-      isLive,
-      expiresAtMs,
-      verdict: { kind: 'verified', token: { ...token, raw, header, claims }, cached: true },
-    };
-    const others = (known?.verdicts ?? []).filter((candidate) => candidate.fingerprint !== fingerprint);
-    const verdicts = [...others.slice(1 - maxVerdictsPerToken), stored];
-    const entry = { unverified: kept.unverified, bytes: kept.bytes, verdicts };
-    entries.set(raw, entry, { size: kept.bytes + verdicts.length * verdictBytes });
+    // Its size changes, which the cache would not look at.
+    if (known !== undefined) entries.delete(known.raw);
+    const kept = known ?? new KeptToken(unverified);
+    const { raw, unverifiedHeader: header, unverifiedClaims: claims } = kept;
+    const verdict: CachedVerdict = { kind: 'verified', token: { ...token, raw, header, claims }, cached: true };
+    kept.drop(fingerprint);
+    kept.verdicts = [...kept.verdicts.slice(1 - maxVerdictsPerToken), { fingerprint, isLive, expiresAtMs, verdict }];
+    entries.set(raw, kept, { size: kept.bytes + kept.verdicts.length * verdictBytes });
   }
 
   function wasRefused(raw: string, keys: readonly VerificationKey[]): boolean {
@@ -148,7 +132,7 @@ export function createVerdictCache(limits: VerdictCacheLimits): VerdictCache {
   }
 
   return {
-    find,
+    find: (raw) => entries.get(raw),
     verdictFor,
     insert,
     wasVerified: verified.wasSeen,
@@ -169,6 +153,10 @@ class KeptToken implements UnverifiedToken {
   readonly unverifiedClaims: JsonObject;
   readonly algorithm: string;
   readonly kid: string | undefined;
+  /** Estimated, without the verdicts. */
+  readonly bytes: number;
+  /** Nearly always one; more where tenants share a key, or while a reload's old fingerprint fades. */
+  verdicts: readonly StoredVerdict[] = [];
 
   constructor({ raw, unverifiedHeader, unverifiedClaims, algorithm, kid }: UnverifiedToken) {
     this.raw = detached(raw);
@@ -176,6 +164,16 @@ class KeptToken implements UnverifiedToken {
     this.unverifiedClaims = unverifiedClaims;
     this.algorithm = algorithm;
     this.kid = kid;
+    this.bytes = tokenBytes + raw.length + freeze(unverifiedHeader) + freeze(unverifiedClaims);
+  }
+
+  verdictOf(fingerprint: string): StoredVerdict | undefined {
+    for (const stored of this.verdicts) if (stored.fingerprint === fingerprint) return stored;
+    return undefined;
+  }
+
+  drop(fingerprint: string): void {
+    this.verdicts = this.verdicts.filter((stored) => stored.fingerprint !== fingerprint);
   }
 
   get signingInput(): string {
@@ -189,11 +187,6 @@ class KeptToken implements UnverifiedToken {
 
 function detached(raw: string): string {
   return Buffer.from(raw, 'latin1').toString('latin1');
-}
-
-function keep(token: UnverifiedToken): Pick<Entry, 'unverified' | 'bytes'> {
-  const bytes = tokenBytes + token.raw.length + freeze(token.unverifiedHeader) + freeze(token.unverifiedClaims);
-  return { unverified: new KeptToken(token), bytes };
 }
 
 /*

@@ -282,8 +282,19 @@ describe('the memory of refusals', () => {
       await reasonOf(made, flooded, verdicts);
     }
     expect(verdicts.stats().entries).toBe(1);
-    expect(verdicts.verdictFor(raw, 'good', 0)).toBeDefined();
+    expect(verdicts.verdictFor(parsed(raw), 'good', 0)).toBeDefined();
   });
+});
+
+test('the same new token in many requests at once is each request’s own verdict, and a forgery beside it too', async () => {
+  const pair = keyPair('ES512', 'k');
+  const verifier = verifierOf([must(await importJwk(pair.jwk, {}, new Set(['ES512'])))], { algorithms: ['ES512'] });
+  const verdicts = emptyCache();
+  const raws = [0, 1].map((i) => pair.sign({ sub: `user-${i}` })) as [string, string];
+  const forged = raws[0].replace(/\.[^.]*$/, raws[1].slice(raws[1].lastIndexOf('.')));
+  const asked = [raws[0], raws[0], raws[1], forged, raws[0], forged, raws[1]];
+  const reasons = await Promise.all(asked.map((raw) => reasonOf(raw, verifier, verdicts)));
+  expect(reasons).toEqual(asked.map((raw) => (raw === forged ? 'signatureInvalid' : 'verified')));
 });
 
 test('a key that is withdrawn while it checks no longer counts', async () => {

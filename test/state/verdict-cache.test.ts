@@ -77,8 +77,8 @@ describe('bounds', () => {
     const cache = createVerdictCache({ entries: 10, bytes: 1024 * 1024 });
     const token = numbered(0);
     for (let i = 0; i < 20; i++) cache.insert(token, verdictOn(token, { fingerprint: `f${i}` }));
-    expect(cache.verdictFor(token.raw, 'f0', 0)).toBeUndefined();
-    expect(cache.verdictFor(token.raw, 'f19', 0)).toMatchObject({ kind: 'verified' });
+    expect(cache.verdictFor(token, 'f0', 0)).toBeUndefined();
+    expect(cache.verdictFor(token, 'f19', 0)).toMatchObject({ kind: 'verified' });
     expect(cache.stats().entries).toBe(1);
   });
 
@@ -90,7 +90,7 @@ describe('bounds', () => {
     const token = numbered(0);
     cache.insert(token, verdictOn(token));
     expect(cache.find(token.raw)).toBeUndefined();
-    expect(cache.verdictFor(token.raw, 'f', 0)).toBeUndefined();
+    expect(cache.verdictFor(token, 'f', 0)).toBeUndefined();
     expect(cache.stats()).toEqual({ hits: 0, misses: 1, entries: 0, bytes: 0 });
   });
 });
@@ -102,7 +102,7 @@ describe('what is kept', () => {
     const cache = keepingCache();
     const key = importSecret(secret, { kid: 'k' }, new Set(['HS256'])) as ImportedKey;
     verifySignature(parsed(raw), verifierOf([key], { algorithms: ['HS256'] }), cache, Date.now());
-    const kept = cache.find(raw)?.unverified as UnverifiedToken;
+    const kept = cache.find(raw) as UnverifiedToken;
     const { kind, unverifiedHeader, unverifiedClaims, algorithm, kid, signingInput, signature } = kept;
     expect({ kind, raw: kept.raw, unverifiedHeader, unverifiedClaims, algorithm, kid, signingInput }).toEqual(
       (({ signature: _, ...rest }) => rest)(parsed(raw)),
@@ -116,7 +116,7 @@ describe('what is kept', () => {
     const cache = createVerdictCache({ entries: 10, bytes: 1024 * 1024 });
     const token = parsed(rawToken({ alg: 'HS256' }, { user: { roles: ['reader'] } }));
     cache.insert(token, verdictOn(token));
-    const verdict = cache.verdictFor(token.raw, 'f', 0);
+    const verdict = cache.verdictFor(token, 'f', 0);
     const claims = verdict?.token.claims as { user: { roles: string[] } };
     expect(() => claims.user.roles.push('admin')).toThrow(TypeError);
     expect(() => Object.assign(claims.user, { admin: true })).toThrow(TypeError);
@@ -130,9 +130,9 @@ describe('a verdict', () => {
     const token = numbered(0);
     let live = true;
     cache.insert(token, verdictOn(token, { isLive: () => live }));
-    expect(cache.verdictFor(token.raw, 'f', 0)).toBeDefined();
+    expect(cache.verdictFor(token, 'f', 0)).toBeDefined();
     live = false;
-    expect(cache.verdictFor(token.raw, 'f', 0)).toBeUndefined();
+    expect(cache.verdictFor(token, 'f', 0)).toBeUndefined();
     expect(cache.stats().entries).toBe(0);
   });
 
@@ -140,8 +140,8 @@ describe('a verdict', () => {
     const cache = createVerdictCache({ entries: 10, bytes: 1024 * 1024 });
     const token = numbered(0);
     cache.insert(token, verdictOn(token, { expiresAtMs: 1000 }));
-    expect(cache.verdictFor(token.raw, 'f', 999)).toBeDefined();
-    expect(cache.verdictFor(token.raw, 'f', 1000)).toBeUndefined();
+    expect(cache.verdictFor(token, 'f', 999)).toBeDefined();
+    expect(cache.verdictFor(token, 'f', 1000)).toBeUndefined();
     expect(cache.stats()).toMatchObject({ hits: 1, misses: 1, entries: 0 });
   });
 
@@ -150,8 +150,8 @@ describe('a verdict', () => {
     const token = numbered(0);
     cache.insert(token, verdictOn(token, { fingerprint: 'a', isLive: () => false }));
     cache.insert(token, verdictOn(token, { fingerprint: 'b' }));
-    expect(cache.verdictFor(token.raw, 'a', 0)).toBeUndefined();
-    expect(cache.verdictFor(token.raw, 'b', 0)).toBeDefined();
+    expect(cache.verdictFor(token, 'a', 0)).toBeUndefined();
+    expect(cache.verdictFor(token, 'b', 0)).toBeDefined();
   });
 });
 
@@ -208,7 +208,7 @@ describe('property: no cached verdict ever crosses tenants, keys, or config gene
               clockSkewS: 0,
               fingerprint: `${one.tenant} ${tenant.generation}`,
             });
-            const token = cache.find(raw)?.unverified ?? parsed(raw);
+            const token = cache.find(raw) ?? parsed(raw);
             const verdict = verifySignature(token, verifier, cache, world.nowS * 1000);
             const { s, exp } = parsed(raw).unverifiedClaims as { s: number; exp?: number };
             const expected =
