@@ -72,14 +72,42 @@ export function parseJws(raw: string, maxBytes: number): UnverifiedJws | Malform
   if (headerEnd < 0 || payloadEnd <= headerEnd || raw.indexOf('.', payloadEnd + 1) >= 0)
     return malformed(miscount(raw));
 
-  const headerBytes = decodeBase64url(raw.slice(0, headerEnd));
-  if (headerBytes === undefined) return malformed('header: not canonical base64url');
+  const header = readHeader(raw.slice(0, headerEnd));
+  if (header.kind === 'malformed') return header;
   const unverifiedPayload = decodeBase64url(raw.slice(headerEnd + 1, payloadEnd));
   if (unverifiedPayload === undefined) return malformed('payload: not canonical base64url');
   const signature = decodeBase64url(raw.slice(payloadEnd + 1));
   if (signature === undefined) return malformed('signature: not canonical base64url');
+  const { unverifiedHeader, algorithm, kid } = header;
+  const signingInput = raw.slice(0, payloadEnd);
+  return { kind: 'unverified', raw, unverifiedHeader, unverifiedPayload, algorithm, kid, signingInput, signature };
+}
 
-  const header = parseStrictJson(headerBytes);
+interface Header extends Pick<UnverifiedToken, 'unverifiedHeader' | 'algorithm' | 'kid'> {
+  readonly kind: 'header';
+}
+
+/** An issuer's tokens have one header until its key changes: each text is read once. */
+const knownHeaders = new Map<string, Header>();
+const mostHeaders = 256;
+const mostHeaderChars = 512;
+
+function readHeader(text: string): Header | MalformedToken {
+  const known = knownHeaders.get(text);
+  if (known !== undefined) return known;
+  const header = parseHeader(text);
+  if (header.kind === 'malformed' || text.length > mostHeaderChars) return header;
+  // Who makes up headers only makes us read them again.
+  if (knownHeaders.size === mostHeaders) knownHeaders.clear();
+  // A copy, since the text is a part of a whole request head; frozen, since all these tokens share it.
+  knownHeaders.set(Buffer.from(text, 'latin1').toString('latin1'), freeze(header));
+  return header;
+}
+
+function parseHeader(text: string): Header | MalformedToken {
+  const bytes = decodeBase64url(text);
+  if (bytes === undefined) return malformed('header: not canonical base64url');
+  const header = parseStrictJson(bytes);
   if (header.kind === 'problem') return malformed(`header: ${header.detail}`);
   const unverifiedHeader = header.value;
   if (!isObject(unverifiedHeader)) return malformed('header: not a JSON object');
@@ -87,13 +115,18 @@ export function parseJws(raw: string, maxBytes: number): UnverifiedJws | Malform
     const why = refusedHeaders.get(name);
     if (why !== undefined) return malformed(`header: ${name}: ${why}`);
   }
-
   const algorithm = Object.hasOwn(unverifiedHeader, 'alg') ? unverifiedHeader.alg : undefined;
   if (typeof algorithm !== 'string') return malformed('header: alg is missing or not a string');
   const kid = Object.hasOwn(unverifiedHeader, 'kid') ? textOfKid(unverifiedHeader.kid) : undefined;
   if (kid === null) return malformed('header: kid is neither a string nor a safe integer');
-  const signingInput = raw.slice(0, payloadEnd);
-  return { kind: 'unverified', raw, unverifiedHeader, unverifiedPayload, algorithm, kid, signingInput, signature };
+  return { kind: 'header', unverifiedHeader, algorithm, kid };
+}
+
+/** The members' values, too: depth is bounded by the parser. */
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const inner of Object.values(value)) freeze(inner);
+  return Object.freeze(value);
 }
 
 function malformed(detail: string): MalformedToken {
