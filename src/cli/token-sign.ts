@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { decodeSecret } from '../config/decode-secret.ts';
-import { secretEncodings } from '../config/shape/keys.ts';
+import { secretEncodings } from '../config/shape/secret.ts';
 import { isKeyProblem } from '../keys/key-problem.ts';
 import { findBareWord } from '../sign/bare-word.ts';
 import { encodePart, joseHeader, signCompact } from '../sign/compact-jws.ts';

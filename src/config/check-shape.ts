@@ -5,11 +5,11 @@ import type { Finding, FindingText, Report } from './finding.ts';
 import { isPlanned, notYetText } from './not-yet.ts';
 import { type Container, findSpan, isContainer, type Places, type PlainObject } from './places.ts';
 import { config } from './shape/config.ts';
+import { defaultsOf } from './shape/defaults.ts';
 import { flattenIssues, issueText, nearestValue } from './shape/issue-text.ts';
-import { isOptionalField } from './shape/lazy-fields.ts';
+import type { Fields } from './shape/lazy-fields.ts';
 import { isKeyShowable, keysAt } from './shape/walk.ts';
 
-type Fields = Readonly<Record<string, z.ZodType>>;
 type Output<F extends Fields> = { [K in keyof F]: z.output<F[K]> };
 
 export interface ShapeCheck {
@@ -25,7 +25,6 @@ export interface ShapeCheck {
  */
 export function createShapeCheck(places: Places, report: Report, root: z.core.$ZodType = config): ShapeCheck {
   const checked = new Map<z.ZodType, Map<Container, { output: unknown } | undefined>>();
-  const defaults = new Map<Fields, Readonly<Record<string, unknown>>>();
 
   const checkValue = (
     schema: z.ZodType,
@@ -99,16 +98,6 @@ export function createShapeCheck(places: Places, report: Report, root: z.core.$Z
     // What stands where a key should may be the secret itself: `secret: {hunter2}`.
     if (isKeyShowable(root, path, key)) return found;
     return found.map((finding) => ({ ...finding, path: [...path, '…'] }));
-  };
-
-  const defaultsOf = (fields: Fields): Readonly<Record<string, unknown>> => {
-    let values = defaults.get(fields);
-    if (values === undefined) {
-      const keys = Object.keys(fields).filter((key) => !isOptionalField(fields, key));
-      values = Object.fromEntries(keys.map((key) => [key, fields[key]?.parse(undefined)]));
-      defaults.set(fields, values);
-    }
-    return values;
   };
 
   /** Calls `each` with the keys that have a schema; says what others are. */

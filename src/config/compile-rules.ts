@@ -11,8 +11,10 @@ import type { ConfigPath } from './config-path.ts';
 import { complainIn, type Load, type TenantSection } from './model.ts';
 import { prepareBasicAt } from './prepare-basic.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
-import type { MatchConfig, RouteConfig, TokenLocationConfig } from './shape/judgement.ts';
+import type { MatchConfig } from './shape/match.ts';
+import type { RouteConfig } from './shape/routes.ts';
 import type { TenantConfig } from './shape/tenant.ts';
+import type { TokenLocationConfig } from './shape/token.ts';
 
 /* Each of these compiles one part of a tenant with the gate's own functions, and says at its place what they refuse. */
 

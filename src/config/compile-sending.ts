@@ -25,7 +25,7 @@ import { decodeEntry, readSecret, type SecretEntry } from './prepare-secrets.ts'
 import type { ReferencedFiles } from './referenced-files.ts';
 import { Secret } from './secret.ts';
 import type { GlobalConfig } from './shape/config.ts';
-import type { SecretConfig } from './shape/keys.ts';
+import type { SecretConfig } from './shape/secret.ts';
 import type { GrantConfig, ProvisionConfig, RateConfig, SignConfig } from './shape/sign.ts';
 import type { UpstreamConfig } from './shape/upstream.ts';
 

@@ -1,4 +1,4 @@
-import type { secretEncodings } from './shape/keys.ts';
+import type { secretEncodings } from './shape/secret.ts';
 
 type SecretEncoding = (typeof secretEncodings)[number];
 

@@ -4,7 +4,7 @@ import { complainIn, type Load, type TenantSection } from './model.ts';
 import { isPlainObject, type Plain } from './places.ts';
 import { decodeEntry, readSecret, type SecretEntry } from './prepare-secrets.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
-import type { BasicConfig } from './shape/keys.ts';
+import type { BasicConfig } from './shape/secret.ts';
 
 /** Reads a tenant's `basic`; undefined where it has none, or its password can't be had, which the report then says. */
 export async function prepareBasic(

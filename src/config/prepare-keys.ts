@@ -13,7 +13,8 @@ import { checkCertificates, readPem } from './pem-source.ts';
 import { isPlainObject } from './places.ts';
 import { prepareSecrets } from './prepare-secrets.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
-import type { DiscoveryConfig, JwksConfig, KeyConfig } from './shape/keys.ts';
+import type { DiscoveryConfig, JwksConfig } from './shape/jwks.ts';
+import type { KeyConfig } from './shape/keys.ts';
 
 /** A key that was imported, and the place that named it. */
 export interface PlacedKey {

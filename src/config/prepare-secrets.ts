@@ -11,7 +11,7 @@ import { findSpan, isPlainObject, type Plain } from './places.ts';
 import type { PlacedKey } from './prepare-keys.ts';
 import { decodeUtf8 } from './read-files.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
-import type { SecretConfig } from './shape/keys.ts';
+import type { SecretConfig } from './shape/secret.ts';
 
 /** One secret of a tenant, as it was checked and as it stands in the config. */
 export interface SecretEntry {

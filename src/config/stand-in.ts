@@ -1,6 +1,6 @@
 import type { KeyRing, KidMode } from '../keys/key-ring.ts';
 import type { TenantSection } from './model.ts';
-import type { MatchConfig } from './shape/judgement.ts';
+import type { MatchConfig } from './shape/match.ts';
 
 /** A tenant whose keys somebody stands in for: what its tokens have to look like. */
 export interface StandInTenant {

@@ -29,3 +29,6 @@ export const cors = lazyObject({
 }).meta({ id: 'cors' });
 
 export type CorsConfig = z.output<typeof cors>;
+
+/** Whether pages may call is settled as a whole: nothing of the outer one is kept. */
+export const corsOrOff = z.union([z.literal('off'), cors], { error: 'must be an object {origins, …}, or off' });

@@ -8,6 +8,9 @@ z.config({ jitless: true });
  * first asked for.
  */
 
+/** Schemas by key. */
+export type Fields = Readonly<Record<string, z.ZodType>>;
+
 type Builder<T extends z.ZodType = z.ZodType> = (() => T) & { readonly isOptional?: true };
 type Builders = Readonly<Record<string, Builder>>;
 type Built<B extends Builders> = { readonly [K in keyof B]: ReturnType<B[K]> };
@@ -39,7 +42,7 @@ export function lazyFields<B extends Builders>(builders: B): Built<B> {
 const optionalKeysOf = new WeakMap<object, ReadonlySet<string>>();
 
 /** Is what is missing there undefined? The others have defaults. */
-export function isOptionalField(fields: object, key: string): boolean {
+export function isOptionalField(fields: Fields, key: string): boolean {
   return optionalKeysOf.get(fields)?.has(key) === true;
 }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { password } from './keys.ts';
 import { lazyObject } from './lazy-fields.ts';
+import { password } from './secret.ts';
 import { markSensitive, secretText } from './sensitive.ts';
 import { anyJson, duration, flag, headerName, httpUrl, textOrNumber, words } from './values.ts';
 

@@ -1,23 +1,21 @@
 import * as z from 'zod';
+import { access, accessWords } from './access.ts';
+import { bind } from './bind.ts';
+import { claims } from './claims.ts';
+import { corsOrOff } from './cors.ts';
 import { errors } from './errors.ts';
-import {
-  access,
-  accessDescription,
-  bind,
-  claims,
-  corsOrOff,
-  headers,
-  match,
-  routes,
-  rule,
-  ruleWords,
-  token,
-} from './judgement.ts';
-import { basic, discovery, jwks, keys, secret } from './keys.ts';
+import { headers } from './headers.ts';
+import { discovery, jwks } from './jwks.ts';
+import { keys } from './keys.ts';
 import { lazyFields, optional } from './lazy-fields.ts';
+import { match } from './match.ts';
 import { replay } from './replay.ts';
 import { revoked } from './revoked.ts';
+import { routes } from './routes.ts';
+import { rule, ruleWords } from './rule.ts';
+import { basic, secret } from './secret.ts';
 import { provision, sign } from './sign.ts';
+import { token } from './token.ts';
 import { upstream } from './upstream.ts';
 import { duration, flag, headerName, oneOrMore, words } from './values.ts';
 
@@ -72,7 +70,7 @@ export const tenantFields = lazyFields({
         'Whether the token travels on to the upstream. Default: keep from a header, strip from query and cookie.',
       ),
   ),
-  access: () => access.prefault('required').describe(`${accessDescription} Default: required.`),
+  access: () => access.prefault('required').describe(`${accessWords} Default: required.`),
   mode: () =>
     z
       .enum(['enforce', 'report'])
