@@ -1,7 +1,9 @@
 // src/main.ts → one CommonJS file, which is what the executable and the npm package run.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
+import { allDefaults } from '../../src/config/shape/defaults.ts';
 import type { Identity } from './identity.ts';
 import { parts, putOffModules } from './put-off.ts';
 import { root } from './root.ts';
@@ -36,12 +38,22 @@ const lazyAgents: Plugin = {
  * same sources give the same bytes.
  */
 export async function bundleSources(folder: string, { version, commit }: Identity): Promise<Metafile[]> {
-  const define = { __VERSION__: JSON.stringify(version), __COMMIT__: JSON.stringify(commit) };
+  const define = {
+    __VERSION__: JSON.stringify(version),
+    __COMMIT__: JSON.stringify(commit),
+    __DEFAULTS__: exactJson(allDefaults()),
+  };
   const plugins = [withoutUnusedHttp2, lazyAgents, putOffModules];
   return await Promise.all([
     bundleOne(folder, join('src', 'main.ts'), 'jwtgate.cjs', { define, plugins }),
     ...Object.entries(parts).map(([name, file]) => bundleOne(folder, name, file, {})),
   ]);
+}
+
+function exactJson(value: unknown): string {
+  const json = JSON.stringify(value);
+  if (!isDeepStrictEqual(JSON.parse(json), value)) throw new Error(`JSON does not hold all of ${json}`);
+  return json;
 }
 
 async function bundleOne(folder: string, entry: string, file: string, options: BuildOptions): Promise<Metafile> {

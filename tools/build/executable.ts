@@ -12,6 +12,8 @@ const runtimeFlags = [...heapFlags, '--disable-sigusr1'];
 /** V8 draws the seed of its hash tables at random, and a code cache shows their order. It is for that one run. */
 const cacheFlags = [...heapFlags, '--random-seed=42'];
 
+const cacheFile = 'jwtgate.cjs.part.cache';
+
 export interface ExecutableParts {
   /** Where the bundle and its parts are. */
   readonly code: string;
@@ -30,7 +32,6 @@ export function makeExecutable(output: string, { code, runtime, assets }: Execut
     writeFileSync(join(work, `${script}.part`), wrap(readFileSync(join(code, script), 'utf8')));
   }
   makeCodeCache(work);
-  copyFileSync(join(import.meta.dirname, 'loader.cjs'), join(work, 'loader.cjs'));
   copyFileSync(runtime.node, join(work, 'node'));
   strip(join(work, 'node'));
   const config = {
@@ -44,12 +45,28 @@ export function makeExecutable(output: string, { code, runtime, assets }: Execut
     assets: {
       ...assets,
       ...Object.fromEntries(scripts.map((script) => [script, `${script}.part`])),
-      'jwtgate.cjs.cache': 'jwtgate.cjs.part.cache',
+      'jwtgate.cjs.cache': cacheFile,
     },
   };
   writeFileSync(join(work, 'sea.json'), JSON.stringify(config));
-  runNode(['--build-sea', 'sea.json'], work);
+  injectAligned(work, output);
   rmSync(work, { recursive: true });
+}
+
+/** V8 copies a code cache that lies across its words: 1.4 MB of private memory. What stands before it can be longer. */
+function injectAligned(work: string, output: string): void {
+  const loader = readFileSync(join(import.meta.dirname, 'loader.cjs'), 'utf8');
+  const cache = readFileSync(join(work, cacheFile));
+  const wordBytes = 8;
+  let padding = 0;
+  for (const _ of ['as it comes', 'padded']) {
+    writeFileSync(join(work, 'loader.cjs'), loader + '\n'.repeat(padding));
+    runNode(['--build-sea', 'sea.json'], work);
+    // The place in the file is, within a page, the place in memory.
+    padding = -readFileSync(output).indexOf(cache) & (wordBytes - 1);
+    if (padding === 0) return;
+  }
+  throw new Error('the code cache is not where V8 can use it as it is');
 }
 
 /**

@@ -21,8 +21,9 @@ export const parts: Readonly<Record<string, string>> = {
   '@redis/client': 'redis-client.cjs', // until replicas share which tokens were used
 };
 
-/** Shapes of keys that most configs do not have: built when a key is first looked at. */
-const isRareShape = /^src\/config\/shape\/(?:cors|errors|judgement|keys|replay|revoked|sign|upstream|verify)\.ts$/;
+/** Our own files: shapes of keys that a config may not have, and what answers an operator's questions. */
+const rareFiles =
+  /^src\/(?:config\/shape\/(?!(?:config|defaults|issue-text|lazy-fields|sensitive|tenant|values|walk)\.ts$)|explain\/explain-question\.ts$)/;
 
 /**
  * Puts an object between such a module and those that import it, with a getter for each of its names. Types are
@@ -47,7 +48,7 @@ export const putOffModules: Plugin = {
       const { importer, resolveDir, kind } = args;
       const { path } = await resolve(args.path, { importer, resolveDir, kind, pluginData: resolving });
       const file = relative(root, path);
-      return isRareShape.test(file) ? file : undefined;
+      return rareFiles.test(file) ? file : undefined;
     }
 
     onLoad({ filter: /^/, namespace: 'put-off' }, ({ path }) => {
@@ -69,6 +70,7 @@ const resolving = Symbol();
 
 /** Of one of our own files: `export const name`, `export function name`. */
 function exportedNames(file: string): string[] {
-  const declarations = readFileSync(file, 'utf8').matchAll(/^export (?:async )?(?:const|function|class) (\w+)/gm);
-  return [...declarations].map(([, name]) => name as string);
+  const source = readFileSync(file, 'utf8');
+  if (/^export (?:\{|\*|default)/m.test(source)) throw new Error(`${file}: put-off.ts can't tell what it exports`);
+  return [...source.matchAll(/^export (?:async )?(?:const|function|class) (\w+)/gm)].map(([, name]) => name as string);
 }
