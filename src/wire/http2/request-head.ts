@@ -64,13 +64,14 @@ export function readHttp2Head(section: FieldSection, endsHere: boolean, limits: 
   const { body, expectsContinue } = verdict;
   if (endsHere && body.kind === 'length') return fault('a Content-Length, and no body');
   const has = (name: string) => headerValues({ headers }, name).length > 0;
-  // HTTP/1.1 would have to say so; here a body ends with its stream.
+  // HTTP/1.1 would have to say so; here a body ends with its stream. The gate is told as HTTP/1.1 would tell it: what it
+  // took for a request without a body could bind nothing to it.
   const isOpen = !endsHere && body.kind === 'none' && !has('content-length');
   return {
     kind: 'clear',
     method,
     target,
-    headers,
+    headers: isOpen ? [...headers, 'transfer-encoding', 'chunked'] : headers,
     body: isOpen ? { kind: 'chunked' } : body,
     expectsContinue: expectsContinue || (isOpen && has('expect')),
   };

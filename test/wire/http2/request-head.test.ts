@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { announcesBody } from '../../../src/gate/request-head.ts';
 import { readHttp2Head } from '../../../src/wire/http2/request-head.ts';
 
 const limits = { headerBytes: 16_384, headerCount: 100 };
@@ -56,6 +57,13 @@ describe('what is clear', () => {
     ['an empty body, and no more', [['content-length', '0']], true, { kind: 'none' }],
   ])('%s', ([, fields, endsHere, body]) => {
     expect(read([...pseudo, ...fields], endsHere)).toMatchObject({ kind: 'clear', body });
+  });
+
+  test('a body of any length is announced to the gate as HTTP/1.1 announces it', () => {
+    const announced = read([...pseudo], false);
+    expect(announced.kind === 'clear' && announcesBody({ headers: announced.headers })).toBe(true);
+    const none = read([...pseudo], true);
+    expect(none.kind === 'clear' && announcesBody({ headers: none.headers })).toBe(false);
   });
 
   test('an expectation counts where there is a body', () => {
