@@ -123,7 +123,7 @@ export class AnswerRelay {
   /** The upstream has ended its side, in order: true where that is how this answer ends. */
   takeEnd(): boolean {
     if (!(this.reader instanceof UntilCloseReader)) return false;
-    this.socket.write(lastChunk, 'latin1');
+    writePieces(this.socket, [lastChunk]);
     return true;
   }
 }

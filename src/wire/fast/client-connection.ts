@@ -89,7 +89,7 @@ export class ClientConnection implements Expiring {
   onEnd(): void {
     if (this.closing) return;
     if (this.exchange !== undefined) this.exchange.onClientEnd();
-    else this.socket.destroy();
+    else this.cut();
   }
 
   onClose(): void {
@@ -239,9 +239,16 @@ export class ClientConnection implements Expiring {
     else this.leave();
   }
 
+  /** The client has gone; what was answered goes out, for those that have ended no more than their own side. */
+  private cut(): void {
+    outgoing.flush();
+    this.socket.destroy();
+  }
+
   /** Ends it while nothing is under way. */
   private leave(): void {
     this.closing = true;
+    outgoing.flush();
     hangUp(this.socket);
   }
 
@@ -251,6 +258,7 @@ export class ClientConnection implements Expiring {
     this.closing = true;
     this.pending = undefined;
     this.deadlineMs = Number.POSITIVE_INFINITY;
+    outgoing.flush();
     closeLingering(this.socket);
   }
 
@@ -279,6 +287,7 @@ export class ClientConnection implements Expiring {
     detach(this.socket);
     this.lane.timer.delete(this);
     this.lane.forget(this);
+    outgoing.flush();
     // What is put back must wait until the node lane listens.
     this.socket.pause();
     this.lane.handOver(this.socket, bytes);

@@ -61,6 +61,8 @@ export class Exchange implements UpstreamUser, ContentOwner {
   /** The head of a request with a body, while it waits for a connection or for the body's first bytes. */
   private unsentHead = '';
   private requestIsSent = false;
+  /** The turn in which its head was sent (`Outgoing.turn`). */
+  private sentTurn = 0;
   private retried = false;
 
   private readonly answer: AnswerRelay;
@@ -178,11 +180,13 @@ export class Exchange implements UpstreamUser, ContentOwner {
   private sendHead(connection: UpstreamConnection): void {
     this.upstream = connection;
     this.forwardedMs = performance.now();
+    this.sentTurn = outgoing.turn;
     outgoing.send(connection.socket);
     this.onRequestSent();
   }
 
   private sendHeld(connection: UpstreamConnection, pieces: readonly BodyPiece[] | undefined): void {
+    this.sentTurn = outgoing.turn;
     outgoing.begin().text(this.unsentHead).send(connection.socket, pieces);
     this.unsentHead = '';
   }
@@ -226,6 +230,11 @@ export class Exchange implements UpstreamUser, ContentOwner {
 
   onUpstreamData(bytes: Buffer): void {
     const { answer, upstream } = this;
+    if (upstream !== undefined && this.isUnasked()) {
+      upstream.destroy();
+      this.onUpstreamGone('the upstream spoke before it was asked');
+      return;
+    }
     const { socket } = this.client;
     const hadHead = answer.head !== undefined;
     answer.take(bytes, this.isLast, (this.decision as Allowed).responseHeaders);
@@ -244,6 +253,11 @@ export class Exchange implements UpstreamUser, ContentOwner {
       if (isFull(socket)) upstream?.socket.pause();
       this.expireIn(this.gate.timeouts.idleMs);
     }
+  }
+
+  /** What comes before the request has gone out, as a word of farewell may, is the answer to none. */
+  private isUnasked(): boolean {
+    return !this.answer.hasBegun && (this.unsentHead !== '' || this.sentTurn === outgoing.turn);
   }
 
   private noteAnswer(status: number): void {

@@ -3,30 +3,43 @@ import type { TLSSocket } from 'node:tls';
 import { colon, cr, lf, space } from './byte-classes.ts';
 import type { BodyPiece } from './chunked.ts';
 
-/** Room for nearly every head, with a small body. */
-const usualBytes = 16 * 1024;
+/** Room for what goes out in one turn of the event loop. */
+const usualBytes = 64 * 1024;
 
 /** Up to this size a body is cheaper copied behind its head than written beside it. */
 const mostJoinedBytes = 4_096;
 
+/** More would only keep the first of them waiting. */
+const mostWaiting = 32;
+
 /**
- * Puts a message's head together, and sends it with the first of its body: bytes in a buffer that the next message uses
- * again, since the system nearly always takes all of them at once. As text, a head would be some fifty strings.
+ * Puts messages' heads together, each with the first of its body where that is small, and sends them all at the end of
+ * the event loop's turn: one after the other, so that a peer that was woken for the first finds the others, instead of
+ * going back to sleep and being woken for each. That makes a request 15 % cheaper. Heads are bytes in a buffer that is
+ * used again, since the system nearly always takes all of them at once: as text, a head would be some fifty strings.
  */
 export class Outgoing {
-  private length = 0;
+  /** Rises as messages go out: those that were sent in the turn that it counts are still here. */
+  turn = 0;
   private bytes = allocate(usualBytes);
+  /** The message that is being put together lies between these. */
+  private start = 0;
+  private end = 0;
+  /** Of the messages that wait, one behind the other from the buffer's beginning on. */
+  private readonly sockets: Socket[] = [];
+  private readonly ends: number[] = [];
+  private isDue = false;
 
-  /** Forgets what was put together before. */
+  /** Forgets what was put together and not sent. */
   begin(): this {
-    this.length = 0;
+    this.end = this.start;
     return this;
   }
 
   /** Text in latin1. */
   text(text: string): this {
     this.makeRoom(text.length);
-    this.length += this.bytes.latin1Write(text, this.length);
+    this.end += this.bytes.latin1Write(text, this.end);
     return this;
   }
 
@@ -34,60 +47,110 @@ export class Outgoing {
   field(name: string, value: string): this {
     this.makeRoom(name.length + value.length + 4);
     const { bytes } = this;
-    let at = this.length;
+    let at = this.end;
     at += bytes.latin1Write(name, at);
     bytes[at++] = colon;
     bytes[at++] = space;
     at += bytes.latin1Write(value, at);
     bytes[at++] = cr;
     bytes[at++] = lf;
-    this.length = at;
+    this.end = at;
     return this;
   }
 
   /** A part of other bytes. */
   copy(source: Buffer, from: number, to: number): this {
     this.makeRoom(to - from);
-    source.copy(this.bytes, this.length, from, to);
-    this.length += to - from;
+    source.copy(this.bytes, this.end, from, to);
+    this.end += to - from;
     return this;
   }
 
   toString(): string {
-    return this.bytes.toString('latin1', 0, this.length);
+    return this.bytes.toString('latin1', this.start, this.end);
   }
 
-  /** Writes what was put together, and pieces of a body behind it, in one go. */
+  /** Sends what was put together, and pieces of a body behind it: small ones with all else of this turn, large ones now. */
   send(socket: Socket, pieces: readonly BodyPiece[] = noPieces): void {
     const [first] = pieces;
     if (first !== undefined && (pieces.length > 1 || first.length > mostJoinedBytes)) {
-      socket.cork();
-      this.write(socket);
-      for (const piece of pieces) writePiece(socket, piece);
-      socket.uncork();
-    } else {
-      if (typeof first === 'string') this.text(first);
-      else if (first !== undefined) this.copy(first, 0, first.length);
-      this.write(socket);
+      this.sendNow(socket, pieces);
+      return;
     }
-    // Somebody still holds on to the bytes.
-    if (socket.writableLength > 0) this.bytes = allocate(usualBytes);
+    if (typeof first === 'string') this.text(first);
+    else if (first !== undefined) this.copy(first, 0, first.length);
+    this.depart(socket);
+    if (this.sockets.length >= mostWaiting) this.flush();
   }
 
-  private write(socket: Socket): void {
-    const { bytes, length } = this;
-    // TLS never takes them at once: it gets bytes of its own, and no more of them than there are.
-    if ((socket as TLSSocket).encrypted === true) socket.write(Buffer.from(bytes.subarray(0, length)));
-    else socket.write(bytes.subarray(0, length));
+  private sendNow(socket: Socket, pieces: readonly BodyPiece[]): void {
+    this.flush();
+    this.turn++;
+    socket.cork();
+    writeShared(socket, this.bytes, 0, this.end);
+    for (const piece of pieces) writePiece(socket, piece);
+    socket.uncork();
+    if (socket.writableLength > 0) this.bytes = allocate(usualBytes);
+    this.end = 0;
+  }
+
+  private depart(socket: Socket): void {
+    this.sockets.push(socket);
+    this.ends.push(this.end);
+    this.start = this.end;
+    if (this.isDue) return;
+    this.isDue = true;
+    setImmediate(this.onTurnEnd);
+  }
+
+  private readonly onTurnEnd = () => {
+    this.isDue = false;
+    this.flush();
+  };
+
+  /** Writes what waits: for whoever is about to write to a socket, or to end it, by other means. */
+  flush(): void {
+    const { sockets, ends, bytes } = this;
+    if (sockets.length === 0) return;
+    this.turn++;
+    let isHeld = false;
+    let from = 0;
+    for (let i = 0; i < sockets.length; i++) {
+      const socket = sockets[i] as Socket;
+      const to = ends[i] as number;
+      if (!socket.destroyed) isHeld = writeShared(socket, bytes, from, to) || isHeld;
+      from = to;
+    }
+    sockets.length = 0;
+    ends.length = 0;
+    this.restart(isHeld ? allocate(usualBytes) : bytes);
+  }
+
+  /** Goes on in a buffer from its beginning, with what is being put together. */
+  private restart(bytes: Latin1Buffer): void {
+    this.bytes.copy(bytes, 0, this.start, this.end);
+    this.bytes = bytes;
+    this.end -= this.start;
+    this.start = 0;
   }
 
   private makeRoom(bytes: number): void {
-    const needed = this.length + bytes;
-    if (needed <= this.bytes.length) return;
-    const larger = allocate(2 * needed);
-    this.bytes.copy(larger, 0, 0, this.length);
-    this.bytes = larger;
+    if (this.end + bytes <= this.bytes.length) return;
+    this.flush();
+    if (this.end + bytes <= this.bytes.length) return;
+    this.restart(allocate(2 * (this.end + bytes)));
   }
+}
+
+/** True where somebody holds on to the bytes, because the system has not taken all of them. */
+function writeShared(socket: Socket, bytes: Buffer, from: number, to: number): boolean {
+  if ((socket as TLSSocket).encrypted === true || socket.writableLength > 0) {
+    // TLS never takes them at once, nor does who has not taken the last ones: a copy is as large as they are.
+    socket.write(Buffer.from(bytes.subarray(from, to)));
+    return false;
+  }
+  socket.write(bytes.subarray(from, to));
+  return socket.writableLength > 0;
 }
 
 /** What `write` does for latin1, without looking up each time what that is. */
@@ -104,8 +167,9 @@ export const outgoing = new Outgoing();
 
 const noPieces: readonly BodyPiece[] = [];
 
-/** Writes pieces of a body, in one go. */
+/** Writes pieces of a body now, in one go. */
 export function writePieces(socket: Socket, pieces: readonly BodyPiece[]): void {
+  outgoing.flush();
   if (pieces.length === 1) {
     writePiece(socket, pieces[0] as BodyPiece);
   } else if (pieces.length > 1) {

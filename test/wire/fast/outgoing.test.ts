@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { Outgoing } from '../../../src/wire/fast/outgoing.ts';
+import { Outgoing, outgoing, writePieces } from '../../../src/wire/fast/outgoing.ts';
 
 const open: { destroy(): void }[] = [];
 
@@ -41,6 +41,7 @@ test('messages for a client that reads late arrive as they were put together', a
     expected += `${String(out)}${body}`;
     out.send(near, [Buffer.from(body)]);
   }
+  out.flush();
   expect(near.writableLength).toBeGreaterThan(0);
   near.end();
   expect(await readAll(far)).toBe(expected);
@@ -60,8 +61,51 @@ test('a head, large bodies and pieces go out in order', async () => {
     .send(near, ['5\r\n', Buffer.from('hello'), '\r\n']);
   out.begin().text('three ').send(near, ['text']);
   out.begin().text(' four').send(near);
+  out.flush();
   near.end();
   expect(await readAll(far)).toBe(`one ${large} two 5\r\nhello\r\nthree text four`);
+});
+
+test('what is sent in one turn goes out at its end, to each its own', async () => {
+  const pairs = await Promise.all(Array.from({ length: 100 }, socketPair));
+  const { turn } = outgoing;
+  // More than are kept waiting: the first of them go out before.
+  for (const [i, { near }] of pairs.entries()) outgoing.begin().text(`for ${i}, `).send(near);
+  const { near } = pairs[99] as (typeof pairs)[number];
+  expect(near.bytesWritten).toBe(0);
+  outgoing.begin().text('put together and not sent');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(near.bytesWritten).toBeGreaterThan(0);
+  expect(outgoing.turn).toBeGreaterThan(turn);
+  for (const { near } of pairs) outgoing.begin().text('and again').send(near);
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const { near } of pairs) near.end();
+  const read = await Promise.all(pairs.map(({ far }) => readAll(far)));
+  expect(read).toEqual(pairs.map((_, i) => `for ${i}, and again`));
+});
+
+test('what is written now to a socket stands behind what was sent to it before', async () => {
+  const { near, far } = await socketPair();
+  outgoing
+    .begin()
+    .text('head, ')
+    .send(near, [Buffer.from('beginning, ')]);
+  writePieces(near, ['middle, ', Buffer.from('end')]);
+  near.end();
+  expect(await readAll(far)).toBe('head, beginning, middle, end');
+});
+
+test('a socket that was destroyed meanwhile keeps nobody else from what is theirs', async () => {
+  const [first, second, third] = (await Promise.all([socketPair(), socketPair(), socketPair()])) as [
+    Awaited<ReturnType<typeof socketPair>>,
+    Awaited<ReturnType<typeof socketPair>>,
+    Awaited<ReturnType<typeof socketPair>>,
+  ];
+  for (const [i, { near }] of [first, second, third].entries()) outgoing.begin().text(`for ${i}`).send(near);
+  second.near.destroy();
+  outgoing.flush();
+  for (const { near } of [first, third]) near.end();
+  expect(await Promise.all([readAll(first.far), readAll(third.far)])).toEqual(['for 0', 'for 2']);
 });
 
 test('a message may be larger than the buffer, and hold any byte of latin1', () => {
