@@ -21,6 +21,8 @@ export interface ReadableBodyInput {
 export class ReadableBody implements RequestBody {
   /** The whole body, once it was read. */
   bytes: Uint8Array | undefined;
+  /** Of a body that was too long: what was read of it, which is still to come as if it were not. */
+  bytesPutBack = 0;
   readonly #input: ReadableBodyInput;
 
   constructor(input: ReadableBodyInput) {
@@ -34,28 +36,37 @@ export class ReadableBody implements RequestBody {
     if (framing.kind === 'none') return { kind: 'read', bytes: new Uint8Array() };
     if (request.destroyed) return { kind: 'broken' };
     onRead();
-    const read = await collect(this.#input, maxBytes);
+    const { read, bytesPutBack } = await collect(this.#input, maxBytes);
+    this.bytesPutBack = bytesPutBack;
     if (read.kind === 'read') this.bytes = read.bytes;
     return read;
   }
 }
 
-function collect({ request, idleMs, onBytes, isWhole }: ReadableBodyInput, maxBytes: number): Promise<BodyRead> {
-  const { promise, resolve } = Promise.withResolvers<BodyRead>();
+interface Collected {
+  readonly read: BodyRead;
+  readonly bytesPutBack: number;
+}
+
+function collect({ request, idleMs, onBytes, isWhole }: ReadableBodyInput, maxBytes: number): Promise<Collected> {
+  const { promise, resolve } = Promise.withResolvers<Collected>();
   const chunks: Buffer[] = [];
   let total = 0;
   const stop = (read: BodyRead) => {
     clearTimeout(timer);
     request.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
     request.pause();
-    resolve(read);
+    // Where the request goes on all the same (mode: report), it goes on whole.
+    const bytesPutBack = read.kind === 'tooLarge' ? total : 0;
+    if (bytesPutBack > 0) request.unshift(Buffer.concat(chunks, total));
+    resolve({ read, bytesPutBack });
   };
   const onData = (chunk: Buffer) => {
     timer.refresh();
     total += chunk.byteLength;
     onBytes(chunk.byteLength);
+    chunks.push(chunk);
     if (total > maxBytes) stop({ kind: 'tooLarge' });
-    else chunks.push(chunk);
   };
   const onEnd = () => {
     if (isWhole?.() === false) onBroken();

@@ -62,6 +62,8 @@ export function serveRequest(input: ServeInput): void {
       return;
     }
     const pool = pools.get(decision.upstream);
+    // They are counted as they go on.
+    exchange.requestBytes -= content.bytesPutBack;
     const { handshake } = input;
     relay({ exchange, head, allowed: decision, pool, framing, read: content.bytes, saysContinue, handshake });
   };

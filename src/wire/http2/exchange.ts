@@ -152,6 +152,8 @@ export class Http2Exchange implements CallEvents {
 
   private streamBody(call: UpstreamCall): void {
     const { stream } = this;
+    // They are counted as they go on.
+    this.requestBytes -= this.content.bytesPutBack;
     stream.on('data', (chunk: Buffer) => {
       this.requestBytes += chunk.byteLength;
       this.watch.refresh();
@@ -162,6 +164,8 @@ export class Http2Exchange implements CallEvents {
       if (stream.aborted) return;
       call.end(requestTrailers(this.rawTrailers, (name) => this.gate.isReservedName(name)));
     });
+    // The gate had it stopped, where it gave up reading.
+    stream.resume();
   }
 
   onDrain(): void {
