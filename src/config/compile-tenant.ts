@@ -197,7 +197,7 @@ export interface HeldSources {
 
 /** Opens a prepared tenant's key sources and makes it what the gate serves. Each lease taken is put into `into`. */
 export function openTenant(
-  prepared: PreparedTenant,
+  prepared: PreparedTenant & Pick<Tenant, 'mode'>,
   upstream: Upstream,
   sources: Pick<KeySources, 'acquire'> | undefined,
   revocations: readonly RevocationList[],
@@ -206,7 +206,7 @@ export function openTenant(
 ): Tenant {
   const { tenant, algorithms, keys, locations, checks, routes, claims, binds, rules, headers, errors } = prepared;
   const { config, id } = tenant;
-  const { mode, access, payloadHeader, forwardToken, normalizePath } = config;
+  const { access, payloadHeader, forwardToken, normalizePath } = config;
   const held: KeySourceLease[] = [];
   for (const { address, policy, required } of keys.remote) {
     if (sources === undefined) break;
@@ -223,7 +223,7 @@ export function openTenant(
   return deepFreeze({
     id,
     fingerprint: hash('sha256', JSON.stringify([id, kid, [...algorithms].sort(), ...identities])),
-    mode,
+    mode: prepared.mode,
     upstream,
     locations,
     algorithms,

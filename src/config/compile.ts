@@ -28,6 +28,7 @@ import {
   openTenant,
   type PreparedTenant,
 } from './compile-tenant.ts';
+import { compileUnrecognised } from './compile-unrecognised.ts';
 import { createUpstreamCompiler } from './compile-upstream.ts';
 import { hashConfig } from './config-hash.ts';
 import { deepFreeze } from './deep-freeze.ts';
@@ -122,7 +123,8 @@ export async function compileConfig(
     const opened = openReplays(one, replays, held);
     const revoked = [...revokedForAll, ...openRevoked(one.revoked, revocations, held)];
     // Each has one: upstreamPresent.
-    tenants.set(one.tenant.id, openTenant(one, one.upstream as Upstream, sources, revoked, opened, held));
+    const mode = globals.config.mode === 'report' ? 'report' : (one.tenant.config.mode ?? 'enforce');
+    tenants.set(one.tenant.id, openTenant({ ...one, mode }, one.upstream as Upstream, sources, revoked, opened, held));
   }
   const hashes = await hashConfig(model, files, load.deps.env, pause);
   const policy: Policy = Object.freeze({
@@ -134,6 +136,10 @@ export async function compileConfig(
     judgedNames: judgedBy(prepared),
     verdictNames: verdictNames(prepared, sending.headerNames),
     isTrustedProxy: compileTrustedProxies(globals.config.trustedProxies),
+    unrecognised:
+      globals.config.mode === 'report' && globalUpstream !== undefined
+        ? compileUnrecognised(globalUpstream, { errors, cors, tenants: tenants.values() })
+        : undefined,
     errors: deepFreeze(errors),
     cors,
     limits: deepFreeze(globals.config.limits),
@@ -173,11 +179,12 @@ async function checkTogether(
     load.report.add(findingInFile(main, { message: 'there are no tenants, so every request would be refused', hint }));
   }
   if (globalsFit) checkVerify(globals, prepared, load);
-  const context = createCheckContext(
-    load,
-    !globalsFit || globals.config.upstream !== undefined,
-    !globalsFit || globals.config.listen.tls?.clientCa !== undefined,
-  );
+  const { upstream, listen, mode } = globals.config;
+  const context = createCheckContext(load, {
+    globalUpstream: !globalsFit || upstream !== undefined,
+    clientsVerified: !globalsFit || listen.tls?.clientCa !== undefined,
+    reportsAll: mode === 'report',
+  });
   for (const facts of prepared) {
     await pause();
     for (const check of tenantChecks) check(facts, context);

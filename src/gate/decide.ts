@@ -5,7 +5,7 @@ import { type Denial, deny, distrusts } from './denial.ts';
 import { upstreamHeaders } from './headers.ts';
 import { filledLocations, type Identified, type Judgement, judge } from './judge.ts';
 import type { TokenLocation } from './locate.ts';
-import { parseTarget } from './path.ts';
+import { parseTarget, type Target } from './path.ts';
 import type { Policy } from './policy.ts';
 import { withoutQueryParameters } from './query.ts';
 import { type ErrorFormat, refuse } from './refuse.ts';
@@ -28,7 +28,7 @@ export function decide(head: RequestHead, circumstances: Circumstances): Decisio
     const answered = decidePreflight(policy, head, found);
     if (answered !== undefined) return answered;
   }
-  if (found.kind === 'denial') return refuseUnrecognised(policy, head, found);
+  if (found.kind === 'denial') return dismiss(head, target, circumstances, found);
   const judged = judge(found);
   return judged instanceof Promise ? judged.then((late) => conclude(found, late)) : conclude(found, judged);
 }
@@ -64,19 +64,35 @@ function answerPreflight(cors: Cors, head: RequestHead, facts: DecisionFacts | u
 }
 
 function conclude(found: Case, { outcome, facts }: Judgement): Decision | Promise<Decision> {
-  const { tenant, head } = found;
   switch (outcome.kind) {
     case 'identified':
       return send(found, facts, outcome, outcome);
     case 'anonymous':
       return send(found, facts, { stripped: outcome.stripped, identity: [], body: undefined }, undefined);
-    case 'denial': {
-      if (tenant.mode === 'enforce') return refuseFor(tenant, found.cors, head, facts, outcome);
-      // As if the gate were not there, but for the names that only it may write.
-      const would = { wouldRefuse: outcome.reason, wouldRefuseDetail: outcome.detail };
-      return allow(found, { ...facts, ...would }, { stripped: [], identity: [], body: undefined });
-    }
+    case 'denial':
+      return refuseOrReport(found, facts, outcome);
   }
+}
+
+/** With `mode: report` as if the gate were not there, but for the names that only it may write. */
+function refuseOrReport(found: Case, facts: DecisionFacts, denial: Denial): Decision {
+  const { tenant, head } = found;
+  if (tenant.mode === 'enforce') return refuseFor(tenant, found.cors, head, facts, denial);
+  return allow(found, reported(facts, denial), { stripped: [], identity: [], body: undefined });
+}
+
+function reported(facts: DecisionFacts, { reason, detail }: Denial): DecisionFacts {
+  return { ...facts, wouldRefuse: reason, wouldRefuseDetail: detail };
+}
+
+/** What becomes of a request of no tenant. */
+function dismiss(head: RequestHead, target: Target, circumstances: Circumstances, denial: Denial): Decision {
+  const { policy } = circumstances;
+  if (policy.unrecognised === undefined) return refuseUnrecognised(policy, head, denial);
+  const { tenant, stripped } = policy.unrecognised;
+  const facts: DecisionFacts = { tenant: undefined, path: target.rawPath };
+  const nobodys = { circumstances, head, target, tenant, normalizePath: false, cors: policy.cors };
+  return allow(nobodys, reported(facts, denial), { stripped, identity: [], body: undefined });
 }
 
 /** Rate, provisioning and the upstream's own token, for the tenants that have them. */
@@ -97,16 +113,17 @@ function send(
     tenant: tenant.id,
   };
   const depart = (ready: Ready | Denial): Decision =>
-    ready.kind === 'denial'
-      ? refuseFor(tenant, found.cors, head, facts, ready)
-      : allow(found, facts, cargo, ready.issued);
+    ready.kind === 'denial' ? refuseOrReport(found, facts, ready) : allow(found, facts, cargo, ready.issued);
   const { nowMs, rehearsal } = circumstances;
   const ready = prepare(tenant.sending, { values, identifiedBy: identified?.by, nowMs, rehearsal });
   return ready instanceof Promise ? ready.then(depart) : depart(ready);
 }
 
+/** What of a case bears on what goes upstream. */
+type Forwardable = Pick<Case, 'circumstances' | 'head' | 'target' | 'tenant' | 'normalizePath' | 'cors'>;
+
 function allow(
-  { circumstances, head, target, tenant, normalizePath, cors }: Case,
+  { circumstances, head, target, tenant, normalizePath, cors }: Forwardable,
   facts: DecisionFacts,
   { stripped, identity, body, token }: Cargo,
   issued?: Ready['issued'],

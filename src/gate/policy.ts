@@ -29,6 +29,11 @@ export interface Policy {
   readonly verdictNames: ReadonlySet<string>;
   /** Is this peer's X-Forwarded-* and Forwarded believed? */
   readonly isTrustedProxy: (peer: string) => boolean;
+  /**
+   * Where all that would be refused is only reported: who stands in for the tenant of a request that has none, and what
+   * of it does not travel on. Undefined: such a request is refused.
+   */
+  readonly unrecognised: { readonly tenant: Tenant; readonly stripped: readonly TokenLocation[] } | undefined;
   /** Error format for refusals before a tenant is recognised. */
   readonly errors: ErrorFormat;
   /** For preflights and refusals before a tenant is recognised. */

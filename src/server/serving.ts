@@ -5,6 +5,7 @@ import type { Explanation } from '../explain/explanation.ts';
 import type { KeysAtHand } from '../explain/facts.ts';
 import { createRefusals, type Refusals } from '../explain/refusals.ts';
 import { createGate } from '../gate/create-gate.ts';
+import type { Policy } from '../gate/policy.ts';
 import type { RequestHead } from '../gate/request-head.ts';
 import { accessLine } from '../ops/access-log.ts';
 import { clientAddress } from '../ops/client-address.ts';
@@ -178,7 +179,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
       retired.retire();
       if (settings.tls !== undefined) frontDoor.useTls(settings.tls);
       tlsReport.lookAtCertificates();
-      frontDoor.retainUpstreams(new Set(policy.tenants.values().map(({ upstream }) => upstream.key)));
+      frontDoor.retainUpstreams(upstreamKeys(policy));
       forgetTenants(traffic, policy.tenants);
     },
     async drain(waits) {
@@ -195,4 +196,10 @@ function keysOf({ remoteKeys }: LoadedConfig): KeysAtHand {
     sourcesOf: (tenant) => (remoteKeys.get(tenant) ?? []).map(({ status }) => status()),
     nowMs: Date.now(),
   };
+}
+
+function upstreamKeys({ tenants, unrecognised }: Policy): ReadonlySet<string> {
+  const keys = new Set(tenants.values().map(({ upstream }) => upstream.key));
+  if (unrecognised !== undefined) keys.add(unrecognised.tenant.upstream.key);
+  return keys;
 }

@@ -7,8 +7,9 @@ import { decide } from '../../src/gate/decide.ts';
 import type { Allowed, Answered, Decision, Refused } from '../../src/gate/decision.ts';
 import type { BodyRead } from '../../src/gate/gate.ts';
 import type { TokenLocation } from '../../src/gate/locate.ts';
-import type { Policy } from '../../src/gate/policy.ts';
+import type { Policy, Tenant } from '../../src/gate/policy.ts';
 import type { RequestHead } from '../../src/gate/request-head.ts';
+import { type Sending, type Signing, sendAsIs } from '../../src/gate/send.ts';
 import { identityHeader, pathPattern, secretOf, type TestTenant, testPolicy } from '../support/policy.ts';
 import { mintHs256, segment } from '../support/tokens.ts';
 import { keepingCache } from '../support/verdicts.ts';
@@ -285,6 +286,59 @@ describe('tenants', () => {
     expect(pairs(allowed(ask(one({ mode: 'report' }), { headers: bearer(token('acme')) }))).get('x-jwt-subject')).toBe(
       'joe',
     );
+  });
+});
+
+describe('in report mode', () => {
+  const signing: Signing = {
+    readsClaims: false,
+    into: { kind: 'header', name: 'x-assertion', scheme: undefined },
+    name: 'X-Assertion',
+    scheme: undefined,
+    issue: () => ({ kind: 'failed', detail: 'no key' }),
+  };
+  const sendings: Record<string, [Partial<Sending>, string]> = {
+    'a rate that is used up': [{ rate: { take: () => ({ kind: 'refused', retryAfterS: 1 }) } }, 'requestRefused'],
+    'a provisioning that fails': [
+      { provisioning: { ensure: async () => ({ kind: 'failed', detail: 'away' }) } },
+      'provisionFailed',
+    ],
+    'a token for the upstream that can not be had': [{ signing }, 'upstreamUnreachable'],
+  };
+
+  it.each(Object.entries(sendings))(
+    '%s is reported, and the request goes on without identity',
+    async (_, [sending, reason]) => {
+      const tenant = { sending: { rate: undefined, provisioning: undefined, signing: undefined, ...sending } };
+      const headers = [...bearer(token('acme')), 'X-Assertion', 'made-up'];
+      expect(refused(await ask(one(tenant), { headers })).reason).toBe(reason);
+      const decision = allowed(await ask(one({ ...tenant, mode: 'report' }), { headers }));
+      expect(decision.facts.wouldRefuse).toBe(reason);
+      expect(pairs(decision).has('x-jwt-subject')).toBe(false);
+      expect(pairs(decision).has('x-assertion')).toBe(sending.signing === undefined);
+    },
+  );
+
+  it('what upstreams take for ours does not travel on with a request of no tenant either', () => {
+    const policy = testPolicy({
+      acme: { match: [{ kid: 'acme' }], sending: { rate: undefined, provisioning: undefined, signing } },
+    });
+    const tenant = policy.tenants.get('acme') as Tenant;
+    const unrecognised = {
+      tenant: { ...tenant, id: '', mode: 'report' as const, sending: sendAsIs },
+      stripped: [signing.into],
+    };
+    const decision = allowed(
+      ask(
+        { ...policy, unrecognised },
+        { headers: ['X-Assertion', 'made-up', 'X-Jwt-Subject', 'root', 'X-Other', '1'] },
+      ),
+    );
+    expect(decision.facts).toMatchObject({ tenant: undefined, wouldRefuse: 'tokenMissing' });
+    expect(decision.token).toBeUndefined();
+    expect(
+      [...pairs(decision).keys()].filter((name) => name.startsWith('x-') && !/forwarded|request/.test(name)),
+    ).toEqual(['x-other']);
   });
 });
 

@@ -63,6 +63,7 @@ export function testPolicy(tenants: Readonly<Record<string, TestTenant>>, more: 
     judgedNames: judgedNames(['Authorization']),
     verdictNames: new Set(['authorization', ...reserved.map((name) => name.toLowerCase())]),
     isTrustedProxy: () => false,
+    unrecognised: undefined,
     errors: compileErrorFormat({ byReason: {} }),
     cors: undefined,
     limits: { headerBytes: 16384, headerCount: 100, tokenBytes: 8192, bodyBytes: 65536 },

@@ -50,6 +50,18 @@ export function checkGlobals(globals: Section<GlobalConfig>, load: Load): void {
     const message = 'believes every client about where its requests come from';
     say(['trustedProxies', index], { message, hint: 'name the addresses of your own proxies' }, 'warning');
   }
+  if (globals.config.mode === 'report') {
+    const message = 'refuses nothing: every well-formed request goes on, whoever sends it';
+    say(['mode'], { message, hint: 'for the first days; docs/report-mode.md tells what comes after them' }, 'warning');
+    if (globals.config.upstream === undefined) {
+      const hint = 'give it a top-level upstream';
+      say(
+        ['mode'],
+        { message: 'a request of no tenant is refused all the same: it has nowhere to go', hint },
+        'warning',
+      );
+    }
+  }
   if (timeouts.connect > timeouts.response) {
     say(['timeouts', 'connect'], { message: 'is longer than timeouts.response' }, 'warning');
   }

@@ -1,5 +1,6 @@
 import { clientCertificatesThere } from './client-certificates.ts';
 import { audienceNamed, issuerNamed, keysPresent, upstreamPresent } from './keys-present.ts';
+import { modesAgree } from './modes.ts';
 import { conditionsMeant, headerNamesDiffer, locationsSound } from './names.ts';
 import {
   pathVariablesExist,
@@ -16,6 +17,7 @@ export const tenantChecks: readonly TenantCheck[] = [
   audienceNamed,
   issuerNamed,
   upstreamPresent,
+  modesAgree,
   routesReachable,
   routesWithinMatch,
   publicRoutesCheckNothing,

@@ -31,16 +31,20 @@ export interface CheckContext {
   readonly globalUpstream: boolean;
   /** Does the listener ask clients for certificates, or might it but for an error? */
   readonly clientsVerified: boolean;
+  /** Top-level `mode: report`. */
+  readonly reportsAll: boolean;
   /** True the first time it is asked about an object: what many tenants share is checked once. */
   readonly isNew: (part: object) => boolean;
 }
 
-export function createCheckContext(load: Load, globalUpstream: boolean, clientsVerified: boolean): CheckContext {
+export function createCheckContext(
+  load: Load,
+  known: Pick<CheckContext, 'globalUpstream' | 'clientsVerified' | 'reportsAll'>,
+): CheckContext {
   const seen = new Set<object>();
   return {
     load,
-    globalUpstream,
-    clientsVerified,
+    ...known,
     isNew(part) {
       if (seen.has(part)) return false;
       seen.add(part);

@@ -5,6 +5,7 @@ import { cors } from './cors.ts';
 import { errors } from './errors.ts';
 import { joinFields, lazyFields, lazyObject, optional } from './lazy-fields.ts';
 import { http2, listenAddress, listener } from './listener.ts';
+import { mode } from './mode.ts';
 import { replay } from './replay.ts';
 import { revoked } from './revoked.ts';
 import { tenant, tenantId } from './tenant.ts';
@@ -67,6 +68,12 @@ export const globalFields = lazyFields({
       'HTTP/2 for clients that come over TLS and ask for it (ALPN), beside HTTP/1.1: true, false, or {maxStreams}. Default: true.',
     ),
   ),
+  mode: () =>
+    mode
+      .prefault('enforce')
+      .describe(
+        '`report` for all tenants, and for requests of no tenant: nothing that is well-formed HTTP is refused; what would be is logged, counted and let through without identity headers. For the first days. Default: enforce.',
+      ),
   trustedProxies: () =>
     z
       .array(proxyRange)

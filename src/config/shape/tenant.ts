@@ -9,6 +9,7 @@ import { discovery, jwks } from './jwks.ts';
 import { keys } from './keys.ts';
 import { lazyFields, optional } from './lazy-fields.ts';
 import { match } from './match.ts';
+import { mode } from './mode.ts';
 import { replay } from './replay.ts';
 import { revoked } from './revoked.ts';
 import { routes } from './routes.ts';
@@ -71,13 +72,11 @@ export const tenantFields = lazyFields({
       ),
   ),
   access: () => access.prefault('required').describe(`${accessWords} Default: required.`),
-  mode: () =>
-    z
-      .enum(['enforce', 'report'])
-      .prefault('enforce')
-      .describe(
-        '`report` refuses nothing: it judges, logs and counts, and lets through without identity headers. Default: enforce.',
-      ),
+  mode: optional(() =>
+    mode.describe(
+      '`report` refuses nothing: it judges, logs and counts, and lets through without identity headers. Default: the top-level `mode`, enforce.',
+    ),
+  ),
 
   requireExp: () =>
     flag().prefault(true).describe('false: accept tokens without `exp`, which are valid for ever. Default: true.'),

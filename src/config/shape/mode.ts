@@ -1,0 +1,4 @@
+import * as z from 'zod';
+
+/** Whether what would be refused is. */
+export const mode = z.enum(['enforce', 'report']);
