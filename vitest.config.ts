@@ -17,7 +17,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'node lane',
-          include: ['test/wire/*.test.ts', 'test/security/*.test.ts'],
+          include: ['test/wire/*.test.ts', 'test/wire/call/*.test.ts', 'test/security/*.test.ts'],
           env: { LANE: 'node' },
         },
       },

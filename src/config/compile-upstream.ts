@@ -22,6 +22,7 @@ export function createUpstreamCompiler(load: Load, files: ReferencedFiles): Upst
       ...addressOf(config.url),
       maxConnections: config.maxConnections,
       tls,
+      http2: config.http2 === true || config.url.startsWith('h2c:'),
       hostHeader: config.hostHeader,
       mediaType: config.mediaType,
       probe: config.probe,
@@ -55,7 +56,7 @@ function addressOf(url: string): Address {
   if (url.startsWith('unix:')) {
     return { scheme: 'http', host: '', port: 0, socketPath: url.slice('unix:'.length), basePath: '' };
   }
-  const { protocol, hostname, port, pathname } = new URL(url);
+  const { protocol, hostname, port, pathname } = new URL(url.replace(/^h2c:/, 'http:'));
   const scheme = protocol === 'https:' ? 'https' : 'http';
   return {
     scheme,
@@ -105,13 +106,13 @@ function checkTlsUse(section: Section<unknown>, { url, tls }: UpstreamConfig, lo
   }
 }
 
-type PoolFields = Pick<Upstream, 'scheme' | 'host' | 'port' | 'socketPath' | 'maxConnections' | 'tls'>;
+type PoolFields = Pick<Upstream, 'scheme' | 'host' | 'port' | 'socketPath' | 'maxConnections' | 'tls' | 'http2'>;
 
 /** What connections differ by. A private key takes part by digest: pool keys turn up in dumps. */
-function poolKey({ scheme, host, port, socketPath, maxConnections, tls }: PoolFields): string {
+function poolKey({ scheme, host, port, socketPath, maxConnections, tls, http2 }: PoolFields): string {
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const where = socketPath === undefined ? `${scheme}://${authority}` : `unix:${socketPath}`;
-  const plain = `${where} ${maxConnections}`;
+  const plain = `${where} ${maxConnections}${http2 ? ' h2' : ''}`;
   if (tls === undefined) return plain;
   return `${plain} ${hash('sha256', JSON.stringify([tls, tls.key ?? null]), 'base64url')}`;
 }

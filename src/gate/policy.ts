@@ -141,6 +141,8 @@ export interface Upstream {
   /** Stable text of everything that makes two upstreams share a pool. */
   readonly key: string;
   readonly scheme: 'http' | 'https';
+  /** It speaks HTTP/2 and nothing else: without TLS by prior knowledge (RFC 9113 section 3.3), with TLS by ALPN. */
+  readonly http2?: boolean | undefined;
   /** Host name or IP without brackets; "" for a unix socket. */
   readonly host: string;
   readonly port: number;

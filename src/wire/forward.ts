@@ -2,6 +2,7 @@ import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node
 import type { Stream } from 'node:stream';
 import { createProxyServer, type ProxyServerOptions } from 'httpxy';
 import type { Upstream } from '../gate/policy.ts';
+import { speaksTls } from './upstream-pool.ts';
 
 /** One try to send a request to its upstream. */
 export interface ForwardCall {
@@ -41,7 +42,7 @@ export function forward(call: ForwardCall, onFailure: (failure: ForwardFailure) 
   (request as { headers: unknown }).headers = call.fields;
   const options: ProxyServerOptions = {
     target: {
-      protocol: `${upstream.scheme}:`,
+      protocol: speaksTls(upstream) ? 'https:' : 'http:',
       host: upstream.host === '' ? 'localhost' : upstream.host,
       port: upstream.port,
       ...(upstream.socketPath !== undefined && { socketPath: upstream.socketPath }),

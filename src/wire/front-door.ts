@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Gate } from '../gate/gate.ts';
 import { listenAt, type OpenArrivals } from './arrivals.ts';
+import { createBridge } from './call/bridge.ts';
+import { createUpstreamSessions } from './call/upstream-sessions.ts';
 import { watchExpiry } from './expiry.ts';
 import { createFastLane } from './fast/lane.ts';
 import { createHttp2Lane } from './http2/lane.ts';
@@ -58,11 +60,14 @@ const goodbyeMs = 500;
 export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontDoor> {
   const { listen, gate, lane = 'auto', tls, onHandshake = () => undefined } = options;
   const openArrivals = options.arrivals ?? listenAt(listen);
-  const nodeLane = createNodeLane({ gate });
-  const fastLane = createFastLane({ gate, handOver: nodeLane.accept });
+  const sessions = createUpstreamSessions();
+  const bridge = createBridge(sessions);
+  const nodeLane = createNodeLane({ gate, bridge });
+  const fastLane = createFastLane({ gate, bridge, handOver: nodeLane.accept });
   let currentTls = tls;
   const firstLane = lane === 'node' ? nodeLane : fastLane;
-  const http2Lane = tls && createHttp2Lane({ gate, maxStreams: () => currentTls?.http2?.maxStreams ?? 1 });
+  const http2Lane =
+    tls && createHttp2Lane({ gate, bridge, sessions, maxStreams: () => currentTls?.http2?.maxStreams ?? 1 });
   const lanes = [fastLane, nodeLane, ...(http2Lane === undefined ? [] : [http2Lane])];
   const sockets = new Set<Socket>();
   const acceptSecure = (socket: TLSSocket) => {
@@ -95,6 +100,7 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
     clearTimeout(nextStep);
     stopAccepting();
     for (const each of lanes) each.close();
+    sessions.close();
     for (const socket of sockets) socket.destroy();
   };
   return {
@@ -117,6 +123,7 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
         clearTimeout(nextStep);
         expiry.close();
         for (const each of lanes) each.close();
+        sessions.close();
       });
       const goAway = () => {
         nodeLane.goAway();
@@ -139,6 +146,7 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
     },
     retainUpstreams(keys) {
       for (const each of lanes) each.retainUpstreams(keys);
+      sessions.retain(keys);
     },
     useTls(next) {
       currentTls = next;

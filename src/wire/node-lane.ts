@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Gate } from '../gate/gate.ts';
 import { serializeAnswer } from './answer.ts';
+import type { Bridge } from './call/bridge.ts';
 import { type ClientConnection, createClientConnection } from './client-connection.ts';
 import type { Reconsider } from './expiry.ts';
 import { judgeFraming, wantsWebSocket } from './framing.ts';
@@ -40,9 +41,16 @@ const statusByParserCode: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
 };
 
-export function createNodeLane({ gate }: { readonly gate: () => Gate }): NodeLane {
+export interface NodeLaneOptions {
+  /** The policy of the moment; asked once for each request. */
+  readonly gate: () => Gate;
+  /** To upstreams that speak HTTP/2. */
+  readonly bridge: Bridge;
+}
+
+export function createNodeLane({ gate, bridge }: NodeLaneOptions): NodeLane {
   const connections = new Map<Socket, ClientConnection>();
-  const pools = createUpstreamPools();
+  const pools = createUpstreamPools(bridge);
   const { timeouts } = gate();
   let ending = false;
   const server = createServer({

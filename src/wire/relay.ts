@@ -10,7 +10,7 @@ import { requestFields } from './request-fields.ts';
 import { interimFields, responseFields } from './response-fields.ts';
 import { announcedTrailers, requestTrailers, responseTrailers } from './trailers.ts';
 import { type Handshake, switchProtocols } from './tunnel.ts';
-import type { UpstreamPool } from './upstream-pool.ts';
+import { speaksTls, type UpstreamPool } from './upstream-pool.ts';
 
 export interface RelayInput {
   readonly exchange: Exchange;
@@ -111,7 +111,7 @@ export function relay(input: RelayInput): void {
     // Without a listener Node drops the connection and tells nobody.
     upstreamRequest.once('upgrade', onSwitch);
     if (reusedConnection) send();
-    else socket.once(allowed.upstream.scheme === 'https' ? 'secureConnect' : 'connect', send);
+    else socket.once(speaksTls(allowed.upstream) ? 'secureConnect' : 'connect', send);
   };
 
   const send = () => {

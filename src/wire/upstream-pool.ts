@@ -1,7 +1,8 @@
 import { Agent, type AgentOptions } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { Upstream } from '../gate/policy.ts';
+import type { Bridge } from './call/bridge.ts';
 
 /** Connections to one upstream, by `Upstream.key`. */
 export interface UpstreamPool {
@@ -27,13 +28,14 @@ export interface UpstreamPools {
  */
 const idleConnectionMs = 4_000;
 
-export function createUpstreamPools(): UpstreamPools {
+/** `bridge`: to upstreams that speak HTTP/2. */
+export function createUpstreamPools(bridge: Bridge): UpstreamPools {
   const pools = new Map<string, UpstreamPool>();
   return {
     get(upstream) {
       let pool = pools.get(upstream.key);
       if (pool === undefined) {
-        pool = createPool(upstream);
+        pool = createPool(upstream, bridge);
         pools.set(upstream.key, pool);
       }
       return pool;
@@ -55,7 +57,7 @@ export function createUpstreamPools(): UpstreamPools {
   };
 }
 
-function createPool(upstream: Upstream): UpstreamPool {
+function createPool(upstream: Upstream, bridge: Bridge): UpstreamPool {
   const options: AgentOptions = { maxSockets: upstream.maxConnections };
   const kept: AgentOptions = {
     ...options,
@@ -63,9 +65,31 @@ function createPool(upstream: Upstream): UpstreamPool {
     maxFreeSockets: upstream.maxConnections,
     timeout: idleConnectionMs,
   };
+  if (upstream.http2 === true)
+    return { agent: new BridgeAgent(upstream, bridge, kept), freshAgent: new BridgeAgent(upstream, bridge, options) };
   if (upstream.scheme === 'http') return { agent: new Agent(kept), freshAgent: new Agent(options) };
   const tls = tlsOptions(upstream);
   return { agent: new TlsAgent({ ...kept, ...tls }), freshAgent: new TlsAgent({ ...options, ...tls }) };
+}
+
+class BridgeAgent extends Agent {
+  private readonly upstream: Upstream;
+  private readonly bridge: Bridge;
+
+  constructor(upstream: Upstream, bridge: Bridge, options: AgentOptions) {
+    super(options);
+    this.upstream = upstream;
+    this.bridge = bridge;
+  }
+
+  override createConnection(): Socket {
+    return this.bridge.connect(this.upstream);
+  }
+}
+
+/** Does a lane itself speak TLS to this upstream? */
+export function speaksTls({ scheme, http2 }: Upstream): boolean {
+  return scheme === 'https' && http2 !== true;
 }
 
 /**

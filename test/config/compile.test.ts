@@ -111,6 +111,9 @@ tenants:
   tls: {secret: {env: SECRET}, match: {kid: e}, upstream: https://127.0.0.1:3000}
   insecure: {secret: {env: SECRET}, match: {kid: f}, upstream: {url: https://127.0.0.1:3000, tls: {insecure: true}}}
   v6: {secret: {env: SECRET}, match: {kid: g}, upstream: "http://[::1]"}
+  h2c: {secret: {env: SECRET}, match: {kid: h}, upstream: h2c://127.0.0.1:3000/base}
+  h2: {secret: {env: SECRET}, match: {kid: i}, upstream: {url: https://127.0.0.1:3000, http2: true}}
+  h2socket: {secret: {env: SECRET}, match: {kid: j}, upstream: {url: "unix:/run/app.sock", http2: true}}
 `;
     const { policy } = await loadSound(config, env);
     const of = (id: string) => policy.tenants.get(id)?.upstream;
@@ -119,7 +122,11 @@ tenants:
     expect(of('socket')).toMatchObject({ socketPath: '/run/app.sock', host: '', scheme: 'http' });
     expect(of('v6')).toMatchObject({ host: '::1', port: 80 });
     expect(of('tls')).toMatchObject({ scheme: 'https', tls: { insecure: false } });
-    const keys = ['default', 'socket', 'tls', 'insecure', 'v6'].map((id) => of(id)?.key);
+    expect(of('h2c')).toMatchObject({ scheme: 'http', port: 3000, basePath: '/base', http2: true });
+    expect(of('h2')).toMatchObject({ scheme: 'https', http2: true });
+    expect(of('h2socket')).toMatchObject({ socketPath: '/run/app.sock', http2: true });
+    expect(of('default')?.http2).toBe(false);
+    const keys = ['default', 'socket', 'tls', 'insecure', 'v6', 'h2c', 'h2', 'h2socket'].map((id) => of(id)?.key);
     expect(new Set(keys).size).toBe(keys.length);
   });
 });

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import { createBridge } from '../../src/wire/call/bridge.ts';
+import { createUpstreamSessions } from '../../src/wire/call/upstream-sessions.ts';
 import { createNodeLane } from '../../src/wire/node-lane.ts';
 import { openRawClient } from '../support/raw-client.ts';
 import { until } from '../support/until.ts';
@@ -17,7 +19,7 @@ async function startHandingOver(bytes: number) {
       : undefined;
   });
   const gate = fakeGate({ upstream: upstream.upstream });
-  const lane = createNodeLane({ gate: () => gate });
+  const lane = createNodeLane({ gate: () => gate, bridge: createBridge(createUpstreamSessions()) });
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => undefined);
     const take = (chunk: Buffer) => {

@@ -32,17 +32,18 @@ const upstreamTls = lazyObject({
 const upstreamUrl = () =>
   z.string({ error: upstreamUrlWords }).superRefine((text, context) => {
     if (/^unix:\/[^\0]+$/.test(text)) return;
-    const result = httpUrl(upstreamUrlWords).safeParse(text);
+    const result = httpUrl(upstreamUrlWords).safeParse(text.replace(/^h2c:/, 'http:'));
     for (const { message } of result.error?.issues ?? []) context.addIssue({ code: 'custom', message });
     if (text.includes('?')) context.addIssue({ code: 'custom', message: 'must not hold a query ("?")' });
   });
 
-const upstreamUrlWords = 'must be a URL such as http://127.0.0.1:3000 (a base path may follow), or unix:/path';
+const upstreamUrlWords =
+  'must be a URL such as http://127.0.0.1:3000 (a base path may follow; h2c:// for HTTP/2), or unix:/path';
 
 const upstreamObject = lazyObject({
   url: () =>
     upstreamUrl().describe(
-      'http:// or https:// URL, with an optional base path that is put before every path; or unix:/path of a socket.',
+      'http:// or https:// URL, with an optional base path that is put before every path; h2c:// for HTTP/2 without TLS; or unix:/path of a socket.',
     ),
   maxConnections: () =>
     count(1, 65_535)
@@ -54,6 +55,12 @@ const upstreamObject = lazyObject({
       .enum(['preserve', 'upstream'])
       .prefault('preserve')
       .describe("Host header sent: `preserve` the client's (default), or `upstream` for the URL's own."),
+  http2: () =>
+    flag()
+      .optional()
+      .describe(
+        'true: speak HTTP/2 to it, as gRPC needs it: by ALPN with https://, else by prior knowledge, as h2c:// says too. Default: HTTP/1.1.',
+      ),
   sign: () => sign.optional().describe('Token that requests to this upstream get.'),
   rate: () => rate.optional().describe('Most requests in a time, e.g. 10/s; more are answered 429 with Retry-After.'),
   probe: () =>

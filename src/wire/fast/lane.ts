@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Gate } from '../../gate/gate.ts';
 import type { Upstream } from '../../gate/policy.ts';
+import type { Bridge } from '../call/bridge.ts';
 import type { Reconsider } from '../expiry.ts';
 import { ClientConnection, type LaneServices } from './client-connection.ts';
 import { createCoarseTimer, defaultTickMs } from './timers.ts';
@@ -11,6 +12,8 @@ export interface FastLaneOptions {
   readonly gate: () => Gate;
   /** Takes a client over whose next request is not canonical; `bytes` were read from it and not judged. */
   readonly handOver: (socket: Socket, bytes: Buffer) => void;
+  /** To upstreams that speak HTTP/2. */
+  readonly bridge: Bridge;
   readonly tickMs?: number;
 }
 
@@ -33,7 +36,7 @@ export interface FastLane {
   retainUpstreams(keys: ReadonlySet<string>): void;
 }
 
-export function createFastLane({ gate, handOver, tickMs = defaultTickMs }: FastLaneOptions): FastLane {
+export function createFastLane({ gate, handOver, bridge, tickMs = defaultTickMs }: FastLaneOptions): FastLane {
   const timer = createCoarseTimer(tickMs);
   const connections = new Set<ClientConnection>();
   const pools = new Map<string, UpstreamPool>();
@@ -49,7 +52,7 @@ export function createFastLane({ gate, handOver, tickMs = defaultTickMs }: FastL
     pool(upstream: Upstream) {
       let pool = pools.get(upstream.key);
       if (pool === undefined) {
-        pool = new UpstreamPool(upstream, timer);
+        pool = new UpstreamPool(upstream, timer, bridge);
         pools.set(upstream.key, pool);
       }
       return pool;

@@ -1,7 +1,8 @@
 import { connect as connectTcp, type NetConnectOpts, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Upstream } from '../../gate/policy.ts';
-import { tlsOptions } from '../upstream-pool.ts';
+import type { Bridge } from '../call/bridge.ts';
+import { speaksTls, tlsOptions } from '../upstream-pool.ts';
 import type { Expiring } from './timers.ts';
 
 /** Whom a connection serves. It is called with nothing that arrived before it was there. */
@@ -27,7 +28,7 @@ export interface ConnectionOwner {
 const readBytes = 64 * 1024;
 
 /**
- * One connection to an upstream: TCP, TLS or a unix socket. It has a user, or is idle. All its reads go into one buffer:
+ * One connection to an upstream: TCP, TLS, a unix socket, or a bridge to HTTP/2. It has a user, or is idle. All its reads go into one buffer:
  * a fresh one for each, as streams have it, costs more than anything else that a large answer costs.
  */
 export class UpstreamConnection implements Expiring {
@@ -41,17 +42,21 @@ export class UpstreamConnection implements Expiring {
   private bufferIsKept = true;
   private lost = false;
 
-  constructor(upstream: Upstream, owner: ConnectionOwner, user: UpstreamUser) {
+  constructor(upstream: Upstream, owner: ConnectionOwner, user: UpstreamUser, bridge: Bridge) {
     this.owner = owner;
     this.user = user;
     const callback = (size: number, bytes: Uint8Array) => this.onRead(size, bytes as Buffer);
-    this.socket = openSocket(upstream, { buffer: () => this.nextBuffer(), callback });
+    if (upstream.http2 === true) {
+      this.socket = bridge.connect(upstream).on('data', (bytes: Buffer) => void this.onRead(bytes.length, bytes));
+    } else {
+      this.socket = openSocket(upstream, { buffer: () => this.nextBuffer(), callback });
+    }
     let detail = 'the upstream closed the connection';
     this.socket
       .on('error', (error: NodeJS.ErrnoException) => {
         detail = `${error.code ?? error.name}: ${error.message}`;
       })
-      .on(upstream.scheme === 'https' ? 'secureConnect' : 'connect', () => this.user?.onUpstreamConnect(this))
+      .on(speaksTls(upstream) ? 'secureConnect' : 'connect', () => this.user?.onUpstreamConnect(this))
       .on('drain', () => this.user?.onUpstreamDrain())
       .on('end', () => {
         if (this.user === undefined) this.destroy();

@@ -1,4 +1,5 @@
 import type { Upstream } from '../../gate/policy.ts';
+import type { Bridge } from '../call/bridge.ts';
 import type { CoarseTimer } from './timers.ts';
 import { type ConnectionOwner, UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
 
@@ -15,6 +16,7 @@ const hintMarginMs = 1_000;
 export class UpstreamPool implements ConnectionOwner {
   readonly upstream: Upstream;
   private readonly timer: CoarseTimer;
+  private readonly bridge: Bridge;
   /** The one used last is used next: the others grow old, and close. */
   private readonly idle: UpstreamConnection[] = [];
   private readonly open = new Set<UpstreamConnection>();
@@ -22,9 +24,10 @@ export class UpstreamPool implements ConnectionOwner {
   private readonly waiting = new Set<UpstreamUser>();
   private retired = false;
 
-  constructor(upstream: Upstream, timer: CoarseTimer) {
+  constructor(upstream: Upstream, timer: CoarseTimer, bridge: Bridge) {
     this.upstream = upstream;
     this.timer = timer;
+    this.bridge = bridge;
   }
 
   /** An idle connection at once, or undefined and `onUpstreamConnect` later. */
@@ -108,7 +111,7 @@ export class UpstreamPool implements ConnectionOwner {
   }
 
   private connect(user: UpstreamUser): void {
-    const connection = new UpstreamConnection(this.upstream, this, user);
+    const connection = new UpstreamConnection(this.upstream, this, user, this.bridge);
     this.open.add(connection);
     this.timer.add(connection);
   }

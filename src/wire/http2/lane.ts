@@ -1,6 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Gate } from '../../gate/gate.ts';
+import type { Bridge } from '../call/bridge.ts';
 import { startHttp1Call } from '../call/http1-call.ts';
+import { startHttp2Call } from '../call/http2-call.ts';
+import type { UpstreamSessions } from '../call/upstream-sessions.ts';
 import type { Reconsider } from '../expiry.ts';
 import { createUpstreamPools } from '../upstream-pool.ts';
 import { ClientSession } from './client-session.ts';
@@ -10,6 +13,8 @@ export interface Http2LaneOptions {
   readonly gate: () => Gate;
   /** Requests at a time on one connection. */
   readonly maxStreams: () => number;
+  readonly sessions: UpstreamSessions;
+  readonly bridge: Bridge;
 }
 
 /** HTTP/2 with clients (RFC 9113), by Node's implementation: each of its streams is a request like any other. */
@@ -31,9 +36,9 @@ export interface Http2Lane {
   retainUpstreams(keys: ReadonlySet<string>): void;
 }
 
-export function createHttp2Lane({ gate, maxStreams }: Http2LaneOptions): Http2Lane {
+export function createHttp2Lane({ gate, maxStreams, sessions: upstreamSessions, bridge }: Http2LaneOptions): Http2Lane {
   const sessions = new Set<ClientSession>();
-  const pools = createUpstreamPools();
+  const pools = createUpstreamPools(bridge);
   let ending = false;
 
   return {
@@ -42,7 +47,10 @@ export function createHttp2Lane({ gate, maxStreams }: Http2LaneOptions): Http2La
         socket,
         gate,
         maxStreams: maxStreams(),
-        startCall: (request, events, options) => startHttp1Call(request, pools, events, options),
+        startCall: (request, events, options) =>
+          request.upstream.http2 === true
+            ? startHttp2Call(request, upstreamSessions, events)
+            : startHttp1Call(request, pools, events, options),
         isEnding: () => ending,
         onClose: (closed) => void sessions.delete(closed),
       });

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { createBridge } from '../../../src/wire/call/bridge.ts';
+import { createUpstreamSessions } from '../../../src/wire/call/upstream-sessions.ts';
 import { createHttp2Lane } from '../../../src/wire/http2/lane.ts';
 import { newAuthority } from '../../support/certificates.ts';
 import { answerOf, openHttp2 } from '../../support/http2-client.ts';
@@ -114,7 +116,13 @@ test('a lane of its own takes a plain socket as well', async () => {
   const { once } = await import('node:events');
   const { connect } = await import('node:http2');
   const rig = await startHttp2();
-  const lane = createHttp2Lane({ gate: () => rig.gate, maxStreams: () => 10 });
+  const sessions = createUpstreamSessions();
+  const lane = createHttp2Lane({
+    gate: () => rig.gate,
+    maxStreams: () => 10,
+    sessions,
+    bridge: createBridge(sessions),
+  });
   const server = createServer({ allowHalfOpen: true }, lane.accept).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const session = connect(`http://127.0.0.1:${(server.address() as { port: number }).port}`);
