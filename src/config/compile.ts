@@ -18,6 +18,7 @@ import { checkVerify } from './check/verify.ts';
 import { compileCorsOf } from './compile-cors.ts';
 import { compileErrors } from './compile-errors.ts';
 import { type CompiledTls, compileListen } from './compile-listen.ts';
+import { compileLoggedClaims } from './compile-logged-claims.ts';
 import { openReplays, prepareReplay } from './compile-replay.ts';
 import { createRevokedCompiler, openRevoked } from './compile-revoked.ts';
 import { createSendingCompiler, newSendingState, type PlacedSigning } from './compile-sending.ts';
@@ -88,6 +89,7 @@ export async function compileConfig(
   const tls = await compileListen(globals, load, files);
   const globalUpstream = await compileUpstream(globals);
   const prepareRevoked = createRevokedCompiler(load, files);
+  const loggedClaims = deepFreeze(compileLoggedClaims(globals, load));
   const globalRevoked = await prepareRevoked(globals);
   const compileTenant = createTenantCompiler(
     load,
@@ -135,6 +137,7 @@ export async function compileConfig(
     reservedNames: new Set(emitted.keys()),
     judgedNames: judgedBy(prepared),
     verdictNames: verdictNames(prepared, sending.headerNames),
+    loggedClaims,
     isTrustedProxy: compileTrustedProxies(globals.config.trustedProxies),
     unrecognised:
       globals.config.mode === 'report' && globalUpstream !== undefined

@@ -53,8 +53,8 @@ export function createGate({ policy, verdicts, now, newRequestId, tracer, onFini
     permitEnd: (allowed) => findPermitEnd(policy, allowed, now()),
     finish: (outcome) => {
       if (outcome.status === 401 && outcome.decision.kind === 'allowed') outcome.decision.tokenRejected?.();
-      tracer?.end(outcome);
       onFinish(outcome);
+      tracer?.end(outcome);
     },
   };
 }

@@ -1,6 +1,9 @@
 import type { Tenant, Upstream } from './policy.ts';
 import type { Reason } from './reasons.ts';
+import type { Json } from './token.ts';
 import type { VerifiedToken } from './verify.ts';
+
+export type LoggedClaims = Readonly<Record<string, Json>>;
 
 /** What the access log and the metrics may know of a decision. No token, no secret; claims only by configuration. */
 export interface DecisionFacts {
@@ -12,6 +15,8 @@ export interface DecisionFacts {
   readonly kid?: string | undefined;
   readonly issuer?: string | undefined;
   readonly subject?: string | undefined;
+  /** What `log.access.claims` asks for, by its names there, of a verified token. */
+  readonly claims?: LoggedClaims | undefined;
   /** Where the judged token was found, e.g. "header:authorization". */
   readonly tokenSource?: string | undefined;
   /** Whether the signature verdict came from the cache; undefined when no signature was needed. */

@@ -1,17 +1,17 @@
 import { basicMatches, readBasic } from './basic.ts';
 import type { Case } from './case.ts';
-import { checkRegisteredClaims } from './claims.ts';
-import type { DecisionFacts } from './decision.ts';
+import { checkRegisteredClaims, findClaim } from './claims.ts';
+import type { DecisionFacts, LoggedClaims } from './decision.ts';
 import { type Denial, deny } from './denial.ts';
 import { emitIdentityHeaders } from './identity-headers.ts';
 import { readJsonBody } from './json-body.ts';
 import { type LocatedToken, locateToken, locationName, readLocation, type TokenLocation } from './locate.ts';
-import type { Tenant } from './policy.ts';
+import type { Policy, Tenant } from './policy.ts';
 import { alternativeHolds } from './recognise.ts';
 import { judgeReplay } from './replay.ts';
 import { judgeRevocation } from './revocation.ts';
 import type { RuleInput } from './rule.ts';
-import { type JsonObject, parseToken, type UnverifiedToken } from './token.ts';
+import { type Json, type JsonObject, parseToken, type UnverifiedToken } from './token.ts';
 import { type Verdict, type VerifiedToken, verifySignature } from './verify.ts';
 
 /** What became of a case: who it is, that it may go on without saying so, or why it may not. */
@@ -144,10 +144,21 @@ function judgeVerdict(
     kid,
     issuer: typeof iss === 'string' ? iss : undefined,
     subject: typeof sub === 'string' ? sub : undefined,
+    claims: loggedClaims(this_.circumstances.policy, verdict.token),
     cached: verdict.cached,
   };
   const outcome = judgeVerified(this_, verdict.token, located);
   return outcome instanceof Promise ? outcome.then((late) => ({ outcome: late, facts })) : { outcome, facts };
+}
+
+function loggedClaims({ loggedClaims: wanted }: Policy, { claims }: VerifiedToken): LoggedClaims | undefined {
+  if (wanted.length === 0) return undefined;
+  const found: Record<string, Json> = {};
+  for (const { name, path } of wanted) {
+    const value = findClaim(claims, path);
+    if (value !== undefined && value !== null) found[name] = value;
+  }
+  return found;
 }
 
 /** All that is judged on every request, however the signature's verdict was come by. */

@@ -1,7 +1,7 @@
 import type { KeyRing } from '../keys/key-ring.ts';
 import type { BasicCredential } from './basic.ts';
 import type { BindRule } from './bind.ts';
-import type { ClaimCheck } from './claims.ts';
+import type { ClaimCheck, ClaimPath } from './claims.ts';
 import type { Cors } from './cors.ts';
 import type { JudgedNames } from './headers.ts';
 import type { IdentityHeader } from './identity-headers.ts';
@@ -27,6 +27,8 @@ export interface Policy {
   readonly judgedNames: JudgedNames;
   /** Lower-case names of the headers that `decide` may write, or take a token out of: what a front copies from /verify. */
   readonly verdictNames: ReadonlySet<string>;
+  /** Claims that the access log shows, by the name that they have there. */
+  readonly loggedClaims: readonly { readonly name: string; readonly path: ClaimPath }[];
   /** Is this peer's X-Forwarded-* and Forwarded believed? */
   readonly isTrustedProxy: (peer: string) => boolean;
   /**

@@ -7,8 +7,8 @@ import { createRefusals, type Refusals } from '../explain/refusals.ts';
 import { createGate } from '../gate/create-gate.ts';
 import type { Policy } from '../gate/policy.ts';
 import type { RequestHead } from '../gate/request-head.ts';
-import { accessLine } from '../ops/access-log.ts';
 import { clientAddress } from '../ops/client-address.ts';
+import { createAccessLog } from '../ops/create-access-log.ts';
 import { createGeneration, type Generation } from '../ops/generation.ts';
 import type { LineWriter } from '../ops/line-writer.ts';
 import type { Log, LogFormat, LogLevel } from '../ops/log.ts';
@@ -125,6 +125,8 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
     log.level = logChoice.logLevel ?? settings.log.level;
     log.format = logChoice.logFormat ?? (settings.log.format === 'auto' ? logChoice.autoFormat : settings.log.format);
     const { format } = log;
+    const { access } = settings.log;
+    const logAccess = access && createAccessLog({ access, format, policy, writer, traceIdOf: tracing?.traceIdOf });
     const gate = createGate({
       policy,
       verdicts,
@@ -134,9 +136,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
       onFinish(outcome) {
         countOutcome(traffic, outcome);
         if (settings.admin !== undefined) refusals.note(outcome, { policy, keys: () => keysOf(config) });
-        if (!settings.log.access) return;
-        const client = outcome.head === undefined ? '' : clientAddress(outcome.head, policy.isTrustedProxy);
-        writer.write(accessLine(outcome, client, format, Date.now()));
+        logAccess?.(outcome);
       },
     });
     return createGeneration({

@@ -15,7 +15,7 @@ test('the planned config loads, with tenants from its own text and from the file
     admin: { address: { kind: 'tcp', host: '127.0.0.1', port: 9902 }, hosts: [] },
     watch: false,
     verdictCache: { entries: 10_000, bytes: 32 * 1024 * 1024 },
-    log: { level: 'info', format: 'auto', access: true },
+    log: { level: 'info', format: 'auto', access: { sample: { allow: 1, answer: 1, deny: 1, report: 1 } } },
   });
   expect(loaded.policy.limits).toEqual({
     headerBytes: 16_384,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Decision } from '../../src/gate/decision.ts';
 import { accessLine } from '../../src/ops/access-log.ts';
+import { compileAccessView } from '../../src/ops/access-view.ts';
 import { renderMetrics } from '../../src/ops/metrics.ts';
 import { metricSources } from '../support/measured.ts';
 
@@ -23,13 +24,23 @@ test('docs/operations.md lists every key of the access log, and no other', () =>
     kid: 'k',
     issuer: 'i',
     tokenSource: 's',
+    subject: 'u',
+    claims: { email: 'e' },
     cached: true,
     wouldRefuse: 'tokenMissing',
     wouldRefuseDetail: 'd',
   };
   const line = accessLine(
     {
-      head: { id: 'r', method: 'GET', target: '/', httpVersion: '1.1', headers: [], scheme: 'http', peer: '' },
+      head: {
+        id: 'r',
+        method: 'GET',
+        target: '/',
+        httpVersion: '1.1',
+        headers: ['Host', 'h', 'User-Agent', 'u', 'Referer', 'r'],
+        scheme: 'http',
+        peer: '',
+      },
       decision: { kind: 'allowed', facts } as unknown as Decision, // what a line reads of it
       lane: 'node',
       status: 200,
@@ -42,6 +53,8 @@ test('docs/operations.md lists every key of the access log, and no other', () =>
     '10.0.0.1',
     'json',
     0,
+    compileAccessView({ fields: { host: 'keep', user_agent: 'keep', referer: 'keep', sub: 'keep' } }),
+    'trace',
   );
   const table = page.slice(page.indexOf('| key |'), page.indexOf('## Metrics'));
   const listed = [...table.matchAll(/^\| (`.*?) \|/gm)].flatMap((row) =>

@@ -137,6 +137,73 @@ test('log lines that wait are written before the process ends', async () => {
   expect(gate.process.log.at(-1)?.msg).toBe('stopped');
 });
 
+test('fields, claims and hashes are as log.access says, and a reload changes them', async () => {
+  const access = (more: string) =>
+    `log: {access: {fields: {sub: hash, client_ip: drop, user_agent: keep}, claims: {team: org.team}, ${more}}}`;
+  const gate = await runGate(config(access('hashKey: a-key')));
+  const token = tokenOf('acme', { sub: 'alice', org: { team: 'blue' } });
+  await gate.send('/acme/x', { token, headers: { 'user-agent': 'test/1' } });
+  const line = await gate.process.logged('request');
+  expect(line).toMatchObject({
+    sub: expect.stringMatching(/^[\w-]{16}$/),
+    user_agent: 'test/1',
+    claims: { team: 'blue' },
+  });
+  expect(line).not.toHaveProperty('client_ip');
+
+  await gate.rewrite(config(access('hashKey: another')));
+  gate.process.signal('SIGHUP');
+  await gate.process.logged('config reloaded');
+  await gate.send('/acme/x', { token });
+  expect((await gate.process.logged('request')).sub).not.toBe(line.sub);
+});
+
+test('claims are shown of refused requests whose token verified, and of no other', async () => {
+  const text = config('log: {access: {claims: {role: role}}}').replace(
+    'algorithms: [HS256]}',
+    'algorithms: [HS256], claims: {role: admin}}',
+  );
+  const gate = await runGate(text);
+  await gate.send('/acme/x', { token: tokenOf('acme', { role: 'reader' }) });
+  expect(await gate.process.logged('request')).toMatchObject({ reason: 'claimRefused', claims: { role: 'reader' } });
+  const forged = mintHs256('another secret of enough length, really', {
+    claims: { role: 'admin', exp: 9_999_999_999 },
+  });
+  await gate.send('/acme/x', { token: forged });
+  const line = await gate.process.logged('request');
+  expect(line).toMatchObject({ reason: 'signatureInvalid' });
+  expect(line).not.toHaveProperty('claims');
+});
+
+test('with a sample of none, refusals and failures are logged, and everything is counted', async () => {
+  const gate = await runGate(config('log: {access: {sample: 0}}'));
+  const token = tokenOf('acme');
+  for (let i = 0; i < 20; i++) await gate.send('/acme/x', { token });
+  await gate.send('/acme/y');
+  const held = gate.send('/acme/held', { token });
+  (await upstream.nextHeld()).writeHead(500).end();
+  expect((await held).status).toBe(500);
+  await gate.process.logged('request', { path: '/acme/held' });
+  const lines = gate.process.log.filter(({ msg }) => msg === 'request');
+  expect(lines.map(({ path, decision }) => [path, decision])).toEqual([
+    ['/acme/y', 'deny'],
+    ['/acme/held', 'allow'],
+  ]);
+  expect(findSample((await gate.ops('/metrics')).body, 'jwtgate_requests_total', { decision: 'allow' })).toBe(21);
+});
+
+test('a line names the trace that its request is part of, if the client does so rightly', async () => {
+  const gate = await runGate(config());
+  const trace = '0af7651916cd43dd8448eb211c80319c';
+  for (const [traceparent, expected] of [
+    [`00-${trace}-b7ad6b7169203331-00`, trace],
+    ['"}, {"decision":"allow', undefined],
+  ] as const) {
+    await gate.send('/acme/x', { token: tokenOf('acme'), headers: { traceparent } });
+    expect((await gate.process.logged('request')).trace_id).toBe(expected);
+  }
+});
+
 test('/metrics is well-formed text that counts what happened', async () => {
   const gate = await runGate(config());
   const token = tokenOf('acme');

@@ -114,6 +114,7 @@ describe.each(lanes)('lane %s', (lane) => {
       await gate.send('/acme/x', { token: tokenOf('acme'), headers });
       const server = ofKind(await otlp.gotSpans(2 * (index + 1)), 2)[index];
       expect(server?.parentSpanId).toBeUndefined();
+      expect((await gate.process.logged('request')).trace_id).toBe(server?.traceId);
       expect(server?.traceId).not.toBe(traceId);
       expect(lastSeen().traceparent).toMatch(new RegExp(`^00-${server?.traceId}-[0-9a-f]{16}-01$`));
       expect(lastSeen()).not.toHaveProperty('tracestate');

@@ -62,6 +62,7 @@ export function testPolicy(tenants: Readonly<Record<string, TestTenant>>, more: 
     reservedNames: new Set(reserved.map(foldName)),
     judgedNames: judgedNames(['Authorization']),
     verdictNames: new Set(['authorization', ...reserved.map((name) => name.toLowerCase())]),
+    loggedClaims: [],
     isTrustedProxy: () => false,
     unrecognised: undefined,
     errors: compileErrorFormat({ byReason: {} }),

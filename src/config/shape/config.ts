@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
+import { accessLog } from './access-log.ts';
 import { admin } from './admin.ts';
 import { cors } from './cors.ts';
 import { errors } from './errors.ts';
@@ -158,7 +159,10 @@ export const globalFields = lazyFields({
           .enum(['auto', 'json', 'text'])
           .prefault('auto')
           .describe('`auto`: text in a terminal, JSON elsewhere. Default: auto.'),
-      access: () => flag().prefault(true).describe('One line a request. Default: true.'),
+      access: () =>
+        accessLog
+          .prefault(true)
+          .describe('One line a request: true, false, or {fields, claims, sample} for what it holds. Default: true.'),
     })
       .prefault({})
       .describe('What is logged, to standard output. Tokens and secrets never are.'),

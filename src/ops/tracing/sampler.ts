@@ -1,4 +1,4 @@
-import type { TraceParent } from './trace-context.ts';
+import type { TraceParent } from '../trace-context.ts';
 
 /** Whether a request is recorded; `parent` undefined: its trace begins here. */
 export type Sampler = (parent: TraceParent | undefined, traceId: string) => boolean;

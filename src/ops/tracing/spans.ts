@@ -6,7 +6,7 @@ import type { Upstream } from '../../gate/policy.ts';
 import { headerValues, type RequestHead } from '../../gate/request-head.ts';
 import { decisionWord } from '../access-log.ts';
 import { quoteJson } from '../printable.ts';
-import type { TraceParent } from './trace-context.ts';
+import type { TraceParent } from '../trace-context.ts';
 
 /** One recorded request's place in its trace. */
 export interface Trace {

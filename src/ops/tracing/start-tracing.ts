@@ -3,14 +3,16 @@ import type { Outcome } from '../../gate/gate.ts';
 import { headerValues, type RequestHead } from '../../gate/request-head.ts';
 import type { Tracer } from '../../gate/tracer.ts';
 import type { Log } from '../log.ts';
+import { formatTraceParent, parseTraceParent, parseTraceState } from '../trace-context.ts';
 import { createExporter, type SpanCounts } from './exporter.ts';
 import { newSpanId, newTraceId } from './ids.ts';
 import { readTracing, type TracingConfig } from './settings.ts';
 import { spansOf, type Trace } from './spans.ts';
-import { formatTraceParent, parseTraceParent, parseTraceState } from './trace-context.ts';
 
 export interface Tracing {
   readonly tracer: Tracer;
+  /** Undefined for what is not recorded, or over. */
+  readonly traceIdOf: (head: RequestHead) => string | undefined;
   readonly counts: SpanCounts;
   /** Sends what waits, but tries no longer than this. */
   close(deadlineMs: number): Promise<void>;
@@ -85,6 +87,7 @@ export function startTracing({ env, config, version, log, clientAddress }: Traci
         for (const span of spansOf(trace, outcome, clientAddress(head), Date.now())) exporter.add(span);
       },
     },
+    traceIdOf: (head) => traces.get(head)?.traceId,
     counts: exporter.counts,
     close: exporter.close,
   };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatTraceParent, parseTraceParent, parseTraceState } from '../../../src/ops/tracing/trace-context.ts';
+import { formatTraceParent, parseTraceParent, parseTraceState } from '../../src/ops/trace-context.ts';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 const spanId = 'b7ad6b7169203331';
