@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parts } from './put-off.ts';
-import type { Runtime } from './runtime.ts';
+import type { Arch, Runtime } from './runtime.ts';
 
 /** A small young generation: least memory by far, at no measured cost in CPU. */
 const heapFlags = ['--max-semi-space-size=1'];
@@ -31,9 +31,9 @@ export function makeExecutable(output: string, { code, runtime, assets }: Execut
   for (const script of scripts) {
     writeFileSync(join(work, `${script}.part`), wrap(readFileSync(join(code, script), 'utf8')));
   }
-  makeCodeCache(work);
+  const isWarm = makeCodeCache(work, runtime);
   copyFileSync(runtime.node, join(work, 'node'));
-  strip(join(work, 'node'));
+  strip(join(work, 'node'), runtime);
   const config = {
     // Relative, and so without this machine's paths: the main file's name goes into the executable.
     main: 'loader.cjs',
@@ -45,23 +45,22 @@ export function makeExecutable(output: string, { code, runtime, assets }: Execut
     assets: {
       ...assets,
       ...Object.fromEntries(scripts.map((script) => [script, `${script}.part`])),
-      'jwtgate.cjs.cache': cacheFile,
+      ...(isWarm && { 'jwtgate.cjs.cache': cacheFile }),
     },
   };
   writeFileSync(join(work, 'sea.json'), JSON.stringify(config));
-  injectAligned(work, output);
+  if (isWarm) injectAligned(work, output);
+  else inject(work, 0);
   rmSync(work, { recursive: true });
 }
 
 /** V8 copies a code cache that lies across its words: 1.4 MB of private memory. What stands before it can be longer. */
 function injectAligned(work: string, output: string): void {
-  const loader = readFileSync(join(import.meta.dirname, 'loader.cjs'), 'utf8');
   const cache = readFileSync(join(work, cacheFile));
   const wordBytes = 8;
   let padding = 0;
   for (const _ of ['as it comes', 'padded']) {
-    writeFileSync(join(work, 'loader.cjs'), loader + '\n'.repeat(padding));
-    runNode(['--build-sea', 'sea.json'], work);
+    inject(work, padding);
     // The place in the file is, within a page, the place in memory.
     padding = -readFileSync(output).indexOf(cache) & (wordBytes - 1);
     if (padding === 0) return;
@@ -78,19 +77,34 @@ function wrap(script: string): string {
   return `(function (exports, require, module) {\n${ascii}\n})`;
 }
 
-/** The code cache is bound to V8's flags, so it is made under those that it will run with. */
-function makeCodeCache(work: string): void {
-  runNode([...cacheFlags, join(import.meta.dirname, 'warm-up.cjs'), work], work);
+function inject(work: string, padding: number): void {
+  const loader = readFileSync(join(import.meta.dirname, 'loader.cjs'), 'utf8');
+  writeFileSync(join(work, 'loader.cjs'), loader + '\n'.repeat(padding));
+  run([process.execPath, '--build-sea', 'sea.json'], work);
 }
 
-function runNode(args: readonly string[], cwd: string): void {
-  execFileSync(process.execPath, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+/** Says whether there is one. It is bound to the machine, the version and V8's flags: those that it will run with. */
+function makeCodeCache(work: string, { arch, node, runner }: Runtime): boolean {
+  if (runner === undefined) {
+    console.warn(`without a code cache, because nothing here runs ${arch}: its starts take half as long again`);
+    return false;
+  }
+  run([...runner, node, ...cacheFlags, join(import.meta.dirname, 'warm-up.cjs'), work], work);
+  return true;
 }
 
-/** Takes the symbols out, where `strip` is there: a fifth smaller, same memory. */
-function strip(file: string): void {
+function run([command = '', ...args]: readonly string[], cwd: string): void {
+  execFileSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** Debian: binutils, or binutils-aarch64-linux-gnu and the like for another machine. */
+const strippers: Readonly<Record<Arch, string>> = { x64: 'x86_64-linux-gnu-strip', arm64: 'aarch64-linux-gnu-strip' };
+
+/** Takes the symbols out, where a program is there that can: a fifth smaller, same memory. */
+function strip(file: string, { arch }: Runtime): void {
   // Before the injection and never after it: a stripped executable loses what was injected.
-  const { status, error } = spawnSync('strip', ['--strip-all', file], { stdio: 'inherit' });
-  if (error) console.warn('strip is not installed (binutils): the executable is about 30 MB larger');
-  else if (status !== 0) throw new Error(`strip failed with status ${status}`);
+  const stripper = arch === process.arch ? 'strip' : strippers[arch];
+  const { status, error } = spawnSync(stripper, ['--strip-all', file], { stdio: 'inherit' });
+  if (error) console.warn(`${stripper} is not installed: the executable is about 30 MB larger`);
+  else if (status !== 0) throw new Error(`${stripper} failed with status ${status}`);
 }
