@@ -1,7 +1,7 @@
 // Modules that a start may do without are loaded when something of them is first used.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import type { OnResolveArgs, Plugin } from 'esbuild';
 import { root } from './root.ts';
 
@@ -21,9 +21,15 @@ export const parts: Readonly<Record<string, string>> = {
   '@redis/client': 'redis-client.cjs', // until replicas share which tokens were used
 };
 
-/** Our own files: shapes of keys that a config may not have, and what answers an operator's questions. */
-const rareFiles =
-  /^src\/(?:config\/shape\/(?!(?:config|defaults|issue-text|lazy-fields|sensitive|tenant|values|walk)\.ts$)|explain\/explain-question\.ts$)/;
+/** Our own files: shapes of keys that a config may not have … */
+const shapes = /^src\/config\/shape\/(?!(?:config|defaults|issue-text|lazy-fields|sensitive|tenant|values|walk)\.ts$)/;
+
+/** … and folders, when something outside of them asks: rules, and what answers an operator. */
+const folders = ['src/cel', 'src/explain', 'src/status'];
+
+function isRare(file: string, importer: string): boolean {
+  return shapes.test(file) || folders.some((folder) => dirname(file) === folder && dirname(importer) !== folder);
+}
 
 /**
  * Puts an object between such a module and those that import it, with a getter for each of its names. Types are
@@ -48,7 +54,7 @@ export const putOffModules: Plugin = {
       const { importer, resolveDir, kind } = args;
       const { path } = await resolve(args.path, { importer, resolveDir, kind, pluginData: resolving });
       const file = relative(root, path);
-      return rareFiles.test(file) ? file : undefined;
+      return isRare(file, relative(root, importer)) ? file : undefined;
     }
 
     onLoad({ filter: /^/, namespace: 'put-off' }, ({ path }) => {
