@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { endAll, type JwtgateProcess, startJwtgate } from '../support/jwtgate-process.ts';
+import { startCollector } from '../support/otlp-collector.ts';
 import { mintHs256 } from '../support/tokens.ts';
 import { type RawUpstream, startRawUpstream } from '../support/upstream.ts';
 
@@ -42,6 +43,15 @@ describe('the executable serves', () => {
   test('with no environment at all', async () => {
     const { url } = await run({ PATH: undefined });
     expect((await fetch(`${url}/`, bearer({ sub: 'alice' }))).status).toBe(200);
+  });
+
+  test('with spans, which it loads only where there is a collector', async () => {
+    const collector = await startCollector();
+    const { url } = await run({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: '10' });
+    await fetch(`${url}/orders`, bearer({ sub: 'alice' }));
+    const spans = await collector.gotSpans(2);
+    expect(spans.map(({ kind }) => kind)).toEqual([2, 3]);
+    await collector.close();
   });
 
   test('a changed config after SIGHUP, and the old one after a broken change', async () => {

@@ -103,7 +103,7 @@ function clientSpan(
   addMethod(attributes, head.method);
   attributes.text('url.full', `${upstream.scheme}://${authority(upstream)}${target.split('?', 1)[0]}`);
   addPeer(attributes, upstream);
-  attributes.text('network.protocol.version', '1.1');
+  attributes.text('network.protocol.version', upstream.http2 === true ? '2' : '1.1');
   if (answered) attributes.number('http.response.status_code', status);
   let error: string | undefined;
   if (end !== 'complete') error = end;
