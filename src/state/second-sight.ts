@@ -15,9 +15,16 @@ export function createSecondSight(count: number): SecondSight {
   return {
     wasSeen(bytes) {
       if (bytes.length < 8) return false;
-      const place = read32(bytes, 0) & last;
+      // All bytes count: who alters a signature, alters any of them. FNV-1a, 32 bits twice, from either end.
+      let place = fnvOffset;
+      let mark = fnvOffset;
+      for (let i = 0, j = bytes.length - 1; j >= 0; i++, j--) {
+        place = Math.imul(place ^ (bytes[i] as number), fnvPrime);
+        mark = Math.imul(mark ^ (bytes[j] as number), fnvPrime);
+      }
+      place = (place ^ (place >>> 16)) & last;
       // Zero is an empty place.
-      const mark = read32(bytes, 4) || 1;
+      mark = mark >>> 0 || 1;
       const seen = marks[place] === mark;
       marks[place] = mark;
       return seen;
@@ -25,8 +32,5 @@ export function createSecondSight(count: number): SecondSight {
   };
 }
 
-function read32(bytes: Uint8Array, at: number): number {
-  let value = 0;
-  for (let i = at; i < at + 4; i++) value = (value << 8) | (bytes[i] as number);
-  return value >>> 0;
-}
+const fnvOffset = 0x811c9dc5;
+const fnvPrime = 0x01000193;

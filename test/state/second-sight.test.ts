@@ -24,3 +24,12 @@ test('what is too short to tell apart was never seen', () => {
   expect(wasSeen(Buffer.alloc(8))).toBe(false);
   expect(wasSeen(Buffer.alloc(8))).toBe(true);
 });
+
+test('what differs in one byte alone, wherever that is, was not seen', () => {
+  const { wasSeen } = createSecondSight(1_000);
+  const bytes = randomBytes(256);
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = (bytes[i] as number) ^ 1;
+    expect(wasSeen(bytes)).toBe(false);
+  }
+});
