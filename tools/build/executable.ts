@@ -6,7 +6,12 @@ import { parts } from './put-off.ts';
 import type { Arch, Runtime } from './runtime.ts';
 
 /** A small young generation: least memory by far, at no measured cost in CPU. */
-const heapFlags = ['--max-semi-space-size=1'];
+const heapFlags = [
+  '--max-semi-space-size=1',
+  '--heap-growing-percent=10',
+  '--no-parallel-scavenge',
+  '--no-concurrent-array-buffer-sweeping',
+];
 /** SIGUSR1 would open a debugger that every container of the pod can reach. */
 const runtimeFlags = [...heapFlags, '--disable-sigusr1'];
 /** V8 draws the seed of its hash tables at random, and a code cache shows their order. It is for that one run. */
