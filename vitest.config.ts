@@ -21,6 +21,19 @@ export default defineConfig({
           env: { LANE: 'node' },
         },
       },
+      // And what bears on messages has to hold over TLS, in both lanes.
+      {
+        extends: true,
+        test: {
+          name: 'over TLS',
+          include: [
+            'test/wire/{streaming,framing,timeouts,gate-answers}.test.ts',
+            'test/wire/fast/lane-equality.test.ts',
+            'test/security/request-smuggling.test.ts',
+          ],
+          env: { OVER: 'tls' },
+        },
+      },
     ],
     // Processes, not threads: tests send signals, change the environment and watch their own handles.
     pool: 'forks',

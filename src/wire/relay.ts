@@ -1,5 +1,6 @@
 import type { Agent, ClientRequest, IncomingMessage, OutgoingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Allowed } from '../gate/decision.ts';
 import type { Reason } from '../gate/reasons.ts';
 import type { RequestHead } from '../gate/request-head.ts';
@@ -8,6 +9,7 @@ import { type ForwardFailure, forward } from './forward.ts';
 import type { BodyFraming } from './framing.ts';
 import { requestFields } from './request-fields.ts';
 import { interimFields, responseFields } from './response-fields.ts';
+import { wrappedBy } from './tls/tls-acceptor.ts';
 import { announcedTrailers, requestTrailers, responseTrailers } from './trailers.ts';
 import { type Handshake, switchProtocols } from './tunnel.ts';
 import { speaksTls, type UpstreamPool } from './upstream-pool.ts';
@@ -274,7 +276,8 @@ const nothing = Buffer.alloc(0);
 
 function resetConnection(socket: Socket): void {
   try {
-    socket.resetAndDestroy();
+    if ((socket as TLSSocket).encrypted === true) wrappedBy(socket as TLSSocket).resetAndDestroy();
+    else socket.resetAndDestroy();
   } catch {
     // Not a TCP socket: it has no reset.
     socket.destroy();

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { testCertificates } from './certificates.ts';
 
 export interface ParsedResponse {
   readonly status: number;
@@ -28,12 +30,20 @@ export interface RawClient {
   destroy(): void;
 }
 
+/** Over TLS where `OVER` says so (see lane-rig.ts). */
 export async function openRawClient(options: NetConnectOpts): Promise<RawClient> {
-  const socket = connect(options);
+  const overTls = process.env.OVER === 'tls';
+  const socket = overTls ? connectOverTls(options) : connect(options);
   socket.setNoDelay(true);
   const client = rawClientOn(socket);
-  await once(socket, 'connect');
+  await once(socket, overTls ? 'secureConnect' : 'connect');
   return client;
+}
+
+function connectOverTls(options: NetConnectOpts): Socket {
+  const { ca } = testCertificates();
+  const tls = { ca, servername: 'localhost', ALPNProtocols: ['http/1.1'] };
+  return connectTls({ host: '127.0.0.1', ...options, ...tls } as ConnectionOptions);
 }
 
 export function rawClientOn(socket: Socket): RawClient {

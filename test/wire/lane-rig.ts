@@ -3,6 +3,7 @@ import type { Gate } from '../../src/gate/gate.ts';
 import type { Upstream } from '../../src/gate/policy.ts';
 import { createFrontDoor, type FrontDoor } from '../../src/wire/front-door.ts';
 import { openRawClient, type ParsedResponse, type RawClient, rawRequest } from '../support/raw-client.ts';
+import { localhostTls } from '../support/tls.ts';
 import { type RawUpstream, type Reply, startRawUpstream } from '../support/upstream.ts';
 import { type FakeGate, type FakeGateOptions, fakeGate } from './fake-gate.ts';
 
@@ -51,13 +52,20 @@ export async function startLane({
   };
 }
 
+/** Where `OVER` says tls: the same tests again, over what both lanes take for a socket. */
+const tlsOfThisRun = process.env.OVER === 'tls' ? localhostTls() : undefined;
 const laneOfThisRun = process.env.LANE === 'node' ? 'node' : 'auto';
 
 export async function openDoor(
   gate: Gate,
   lane: 'auto' | 'node' = laneOfThisRun,
 ): Promise<{ readonly door: FrontDoor; readonly port: number }> {
-  const door = await createFrontDoor({ listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, gate: () => gate, lane });
+  const door = await createFrontDoor({
+    listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+    gate: () => gate,
+    lane,
+    tls: tlsOfThisRun,
+  });
   onTestFinished(() => door.close({ drainMs: 0 }));
   if (door.address.kind !== 'tcp') throw new Error('not a TCP listener');
   return { door, port: door.address.port };

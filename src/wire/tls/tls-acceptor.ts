@@ -136,8 +136,8 @@ export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
   };
 }
 
-/** The connection under a TLS socket. Node has no public name for it; the tests would notice if it had another. */
-function wrappedBy(socket: TLSSocket): Socket {
+/** The connection under a TLS socket: where the client has to see a reset, its own. Node has no public name for it; the tests would notice if it had another. */
+export function wrappedBy(socket: TLSSocket): Socket {
   return (socket as unknown as { readonly _parent: Socket })._parent;
 }
 

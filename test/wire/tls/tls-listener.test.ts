@@ -265,6 +265,18 @@ describe('the end', () => {
   });
 });
 
+test('an answer that ends with its connection, and breaks off, is seen to: the connection is reset', async () => {
+  const { port, upstream } = await startTlsDoor(localhostTls(), {
+    reply: () => 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n',
+  });
+  const client = await openTlsClient({ port });
+  client.send('GET / HTTP/1.0\r\nHost: a\r\n\r\n');
+  await until('it begins', () => client.received.includes('begin'));
+  upstream.connections[0]?.socket.destroy();
+  expect(await client.closed()).toBe('reset');
+  client.destroy();
+});
+
 test('a unix socket speaks TLS, too', async () => {
   const { mkdtempSync, rmSync } = await import('node:fs');
   const folder = mkdtempSync('/tmp/jwtgate-');
