@@ -95,7 +95,7 @@ function depsWith(text: string): ConfigDeps {
     ['', () => 'a secret of more than sixty-four bytes, so that it serves HS512, too'],
   ];
   return {
-    env: {},
+    env: { CREDENTIALS_DIRECTORY: '/run/credentials/jwtgate.service' }, // Of docs/systemd.md.
     readFile: async (path) => {
       const [, content] = files.find(([ending]) => path.endsWith(ending)) ?? ['', () => ''];
       return { bytes: Buffer.from(content()), mode: 0o600 };
