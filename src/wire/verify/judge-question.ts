@@ -84,9 +84,9 @@ function answerFor(front: FrontName, head: RequestHead, decision: Decision, gate
   }
 }
 
-/** nginx passes on 401 and 403, and makes 500 of any other refusal. */
+/** nginx passes on 401 and 403, and makes 500 of any other refusal. A refusal that said 2xx would let the request pass. */
 function refused(front: FrontName, head: RequestHead | undefined, decision: Refused): Judged {
   const { status, headers, body } = decision;
-  const fits = fronts[front].statuses === 'any' || status === 401 || status >= 500;
+  const fits = status === 401 || status >= 500 || (status >= 400 && fronts[front].statuses === 'any');
   return { head, decision, answer: { status: fits ? status : 403, headers, body } };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { FrontName } from '../../../src/gate/fronts.ts';
+import { judgeQuestion } from '../../../src/wire/verify/judge-question.ts';
 import { createVerifyListener } from '../../../src/wire/verify/listener.ts';
 import { listedForRemoval, valuesOf } from '../../support/emulated-fronts.ts';
 import { rawRequest } from '../../support/raw-client.ts';
@@ -386,4 +387,19 @@ test('a head over the limits is refused by the limits of the original request', 
   expect(many.status).toBe(431);
   const huge = await rig.ask(...questions.traefik, bearer('acme'), `X-A: ${'a'.repeat(100_000)}`);
   expect([400, 431]).toContain(huge.status);
+});
+
+test('a refusal is never a 2xx or a redirect, whatever status it asks for', async () => {
+  const { gate } = await gateOf();
+  for (const front of fronts) {
+    const [line = '', ...fields] = questions[front];
+    const [method = '', target = ''] = line.split(' ');
+    const headers = fields.flatMap((field) => field.split(/: (.*)/, 2));
+    const raw = { method, target, httpVersion: '1.1', headers };
+    for (const status of [200, 204, 302]) {
+      const refused = { ...gate.refuse('tokenMissing', 'none'), status };
+      const judged = await judgeQuestion({ raw, peer: '127.0.0.1', front }, { ...gate, decide: () => refused });
+      expect(judged.answer.status, `${front} ${status}`).toBe(403);
+    }
+  }
 });
