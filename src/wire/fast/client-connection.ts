@@ -14,6 +14,7 @@ import type { BodyReader } from './framing.ts';
 import { type CanonicalHead, type IllegalHead, parseRequestHead } from './head-parser.ts';
 import { isFull, outgoing } from './outgoing.ts';
 import { putOwnAnswer } from './put-own-answer.ts';
+import { discardBytes } from './request-content.ts';
 import type { CoarseTimer, Expiring } from './timers.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 
@@ -50,6 +51,8 @@ export class ClientConnection implements Expiring {
   private exchange: Exchange | undefined;
   /** What is left of a refused request's body: read into nothing. */
   private unwanted: BodyReader | undefined;
+  /** So many bytes of that body may have come in all; with more, the connection is better closed. */
+  private mostUnwantedBytes = 0;
   /** Nothing that arrives from now on is a request. */
   private closing = false;
   private pumping = false;
@@ -157,9 +160,11 @@ export class ClientConnection implements Expiring {
   private skip(bytes: Buffer, unwanted: BodyReader): boolean {
     const end = unwanted.read(bytes, 0, nowhere);
     nowhere.length = 0;
-    this.awaitRequest();
-    if (unwanted.problem !== undefined) this.close();
-    if (unwanted.done) this.unwanted = undefined;
+    if (unwanted.problem !== undefined || unwanted.bodyBytes > this.mostUnwantedBytes) this.close();
+    if (unwanted.done) {
+      this.unwanted = undefined;
+      this.awaitRequest();
+    }
     return this.use(bytes, end);
   }
 
@@ -208,6 +213,7 @@ export class ClientConnection implements Expiring {
       return;
     }
     this.unwanted = unwanted;
+    if (unwanted !== undefined) this.mostUnwantedBytes = unwanted.bodyBytes + discardBytes;
     this.awaitRequest();
     this.pump();
   }
