@@ -31,7 +31,7 @@ const base = (tenants: string, more = '') => `upstream: http://127.0.0.1:3000\n$
 test('the same config, written in another way, is the same', async () => {
   const before = written({
     'config.yaml': base(
-      `  acme: {match: {path: /acme/**}, secret: {value: ${secret}}, mode: enforce, algorithms: HS256}`,
+      `  acme: {match: {path: /acme/**}, secret: {value: ${secret}}, access: required, algorithms: HS256}`,
     ),
   });
   const after = written({

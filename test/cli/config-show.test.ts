@@ -70,7 +70,7 @@ test('config show says of each value where it comes from', async () => {
     '      env: ACME # config.yaml:11',
     '    secret: "[redacted]" # tenants.d/globex.yaml:2, $GLOBEX',
     '          store: memory # default',
-    '    mode: enforce # default',
+    '    access: required # default',
   ]) {
     expect(stdout.split('\n')).toContain(line);
   }
@@ -113,7 +113,7 @@ test('config show --json has both, for machines', async () => {
     template: 'base',
     variables: [],
   });
-  expect(of('tenants.globex.mode')).toEqual({ path: 'tenants.globex.mode', from: 'default' });
+  expect(of('tenants.globex.access')).toEqual({ path: 'tenants.globex.access', from: 'default' });
   expect(of('tenants.globex.secret').variables).toEqual(['GLOBEX']);
 });
 
