@@ -14,7 +14,6 @@ import type { BodyReader } from './framing.ts';
 import { type CanonicalHead, type IllegalHead, parseRequestHead } from './head-parser.ts';
 import { isFull, outgoing } from './outgoing.ts';
 import { putOwnAnswer } from './put-own-answer.ts';
-import { discardBytes } from './request-content.ts';
 import type { CoarseTimer, Expiring } from './timers.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 
@@ -213,7 +212,7 @@ export class ClientConnection implements Expiring {
       return;
     }
     this.unwanted = unwanted;
-    if (unwanted !== undefined) this.mostUnwantedBytes = unwanted.bodyBytes + discardBytes;
+    if (unwanted !== undefined) this.mostUnwantedBytes = unwanted.bodyBytes + mostReadIntoNothing;
     this.awaitRequest();
     this.pump();
   }
@@ -300,6 +299,9 @@ export class ClientConnection implements Expiring {
     this.socket.resume();
   }
 }
+
+/** Of a body whose request was answered early: a client that goes on sending after that will not read another answer. */
+const mostReadIntoNothing = 4 * 1024 * 1024;
 
 const nowhere: BodyPiece[] = [];
 

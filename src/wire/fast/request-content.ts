@@ -6,7 +6,7 @@ import { type BodyPiece, createChunkedReader } from './chunked.ts';
 import { type BodyReader, LengthReader, noBodyReader } from './framing.ts';
 
 /** The most of an unread body that is read into nothing to keep the connection of a refused request. */
-export const discardBytes = 64 * 1024;
+const discardBytes = 64 * 1024;
 
 /** Who has to bring the body, once the gate wants it. */
 export interface ContentOwner {
