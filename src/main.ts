@@ -1,8 +1,11 @@
-import { holdSignals } from './cli/signals.ts';
+import { holdSignals, ignoreSignals } from './cli/signals.ts';
+import { workerVerb } from './server/workers/worker-verb.ts';
 
 // Before anything else is loaded; other verbs may be ended by any signal.
 const verb = process.argv.slice(2).find((argument) => !argument.startsWith('-'));
 const signals = verb === 'run' ? holdSignals() : undefined;
+// What is sent to all processes of a group or a container is the primary's to obey.
+if (verb === workerVerb) ignoreSignals();
 
 // A reader that went away (`jwtgate schema | head`) is no fault of ours.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

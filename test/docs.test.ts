@@ -5,7 +5,6 @@ import { parse, stringify } from 'yaml';
 import type { ConfigDeps } from '../src/config/deps.ts';
 import { formatProblems } from '../src/config/format-problems.ts';
 import { loadConfig } from '../src/config/load.ts';
-import { isPlanned, notYetText } from '../src/config/not-yet.ts';
 import { reasonNames } from '../src/gate/reasons.ts';
 import { buildReference, referencePath } from '../tools/build-reference.ts';
 import { testCertificates } from './support/certificates.ts';
@@ -29,13 +28,9 @@ describe('configs that the pages show', () => {
     expect(config?.text.trim().split('\n').length).toBeLessThan(25);
   });
 
-  test.for(configs)('$page, config $index loads', async ({ page, text }, { skip }) => {
+  test.for(configs)('$page, config $index loads', async ({ page, text }) => {
     const loaded = await loadConfig('/etc/jwtgate/config.yaml', depsWith(completed(text, page)));
     if (loaded.ok) return loaded.release();
-    skip(
-      loaded.problems.some((problem) => problem.message.includes(notYetText)),
-      `it ${notYetText}`,
-    );
     expect(formatProblems(loaded.problems, { color: false })).toBe('');
   });
 });
@@ -59,16 +54,6 @@ describe('pages that are held to the code', () => {
   test.for(pages)('%s links to pages that are there', (page) => {
     const links = [...read(page).matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)].map(([, link]) => link as string);
     expect(links.filter((link) => globSync(link, { cwd: resolve(root, page, '..') }).length === 0)).toEqual([]);
-  });
-});
-
-describe('the README', () => {
-  test('says "not yet" only of keys that are refused as such', () => {
-    const [, missing = ''] = read('README.md').split('### Not yet');
-    const keys = [...(missing.split('\n## ')[0] as string).matchAll(/`([a-zA-Z.]+)`/g)].map(([, key]) => key as string);
-    const places = (key: string) => [[], ['tenants', 'any'], ['upstream']].map((at) => [...at, ...key.split('.')]);
-    expect(keys.length).toBeGreaterThan(0);
-    expect(keys.filter((key) => !places(key).some(isPlanned))).toEqual([]);
   });
 });
 

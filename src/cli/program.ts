@@ -1,4 +1,5 @@
 import { Argument, Command, Option } from 'commander';
+import { workerVerb } from '../server/workers/worker-verb.ts';
 import { addCompletionVerbs } from './completion/verbs.ts';
 import type { ConfigDiffOptions } from './config-diff.ts';
 import type { ConfigShowOptions } from './config-show.ts';
@@ -186,6 +187,11 @@ export function createProgram(finish: (code: number) => void, signals: HeldSigna
     });
 
   addExplainVerb(program, finish);
+  program.command(`${workerVerb} <index>`, { hidden: true }).action(async (index: string) => {
+    const { worker } = await import('./worker.ts');
+    finish(await worker(index));
+  });
+
   addTokenVerbs(program, finish);
   addCompletionVerbs(program, finish);
   addExamples(program);

@@ -21,7 +21,7 @@ export interface RunOptions {
 /** How long the last log lines may take. */
 const flushMs = 1_000;
 
-/** Serves until a signal ends it. Resolves only where it could not start: 69 or 78. */
+/** Serves until a signal ends it. Resolves only where it could not start: 69, 70 or 78. */
 export async function run(options: RunOptions, signals: HeldSignals | undefined): Promise<number> {
   const writer = createLineWriter(process.stdout);
   const autoFormat = process.stdout.isTTY ? 'text' : 'json';
@@ -44,20 +44,18 @@ export async function run(options: RunOptions, signals: HeldSignals | undefined)
     await server.drain('pid file');
     process.exit(pidFile.exitCode);
   }
-  await new Promise<void>((stopped) => {
+  const code = await new Promise<number>((resolve) => {
     signals?.handle({
       reload: () => void server.reload('SIGHUP'),
-      stop: (signal) => void server.drain(signal).then(stopped),
-      toggleDebug: () => {
-        log.level = log.level === 'debug' ? (options.logLevel ?? 'info') : 'debug';
-        log.info('log level changed', { now: log.level });
-      },
+      stop: (signal) => void server.drain(signal).then(() => resolve(exitCodes.ok)),
+      toggleDebug: server.toggleDebug,
     });
+    server.gaveUp?.then(() => resolve(exitCodes.internal));
   });
   pidFile?.remove();
   await writer.close(flushMs);
   // Not by itself: connections to upstreams that are kept alive would hold the process.
-  process.exit(exitCodes.ok);
+  process.exit(code);
 }
 
 function tellWhyNot(result: Exclude<StartResult, { kind: 'started' }>, configPath: string): number {
@@ -65,6 +63,10 @@ function tellWhyNot(result: Exclude<StartResult, { kind: 'started' }>, configPat
     process.stderr.write(formatProblems(result.problems, { color: wantsColor(process.stderr) }));
     process.stderr.write(`jwtgate: ${configPath} cannot be used\n`);
     return exitCodes.config;
+  }
+  if (result.kind === 'workersFailed') {
+    process.stderr.write(`jwtgate: a worker could not be started: ${result.detail}\n`);
+    return exitCodes.internal;
   }
   const { setting, code } = result;
   const advice: Readonly<Record<string, string>> = {

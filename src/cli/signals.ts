@@ -44,3 +44,8 @@ export function holdSignals(): HeldSignals {
     },
   };
 }
+
+/** Lets every signal pass that can be caught and means `run`. */
+export function ignoreSignals(): void {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
+}

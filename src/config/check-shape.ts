@@ -2,7 +2,6 @@ import type * as z from 'zod';
 import type { ConfigPath } from './config-path.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { Finding, FindingText, Report } from './finding.ts';
-import { isPlanned, notYetText } from './not-yet.ts';
 import { type Container, findSpan, isContainer, type Places, type PlainObject } from './places.ts';
 import { config } from './shape/config.ts';
 import { defaultsOf } from './shape/defaults.ts';
@@ -148,7 +147,6 @@ function isIncomplete(issue: z.core.$ZodIssue, value: unknown): boolean {
 }
 
 function unknownKeyText(root: z.core.$ZodType, path: ConfigPath): FindingText {
-  if (root === config && isPlanned(path)) return { message: notYetText };
   return { message: 'unknown key', hint: didYouMean(String(path.at(-1)), keysAt(root, path.slice(0, -1))) };
 }
 

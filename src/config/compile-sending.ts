@@ -15,7 +15,8 @@ import { createSigningKeys, type SigningKeys, type SigningSlot } from '../sign/s
 import { createTokenCache, type TokenCache } from '../sign/token-cache.ts';
 import { createKeptAcrossReloads, type KeptAcrossReloads } from '../state/kept-across-reloads.ts';
 import { createProvisions, type Provisions } from '../state/provisions.ts';
-import { createRateLimit, parseRate, type RateLimit } from '../state/rate-limit.ts';
+import { parseRate, type RateLimit } from '../state/rate-limit.ts';
+import { createRateLimits, type RateLimits } from '../state/rate-limits.ts';
 import { compileTemplate, type Template } from '../template/template.ts';
 import type { ConfigPath } from './config-path.ts';
 import type { Environment } from './interpolate.ts';
@@ -34,8 +35,8 @@ export interface SendingState {
   readonly signingKeys: SigningKeys;
   readonly tokens: TokenCache;
   readonly provisions: Provisions;
-  readonly rateLimits: KeptAcrossReloads<RateLimit>;
-  readonly grants: KeptAcrossReloads<Grant>;
+  readonly rateLimits: RateLimits;
+  readonly grants: Pick<KeptAcrossReloads<Grant>, 'acquire'>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** In [0, 1). */
@@ -49,7 +50,7 @@ export function newSendingState(env: Environment): SendingState {
     signingKeys: createSigningKeys(),
     tokens: createTokenCache(),
     provisions: createProvisions({ entries: 100_000, concurrent: 1000 }),
-    rateLimits: createKeptAcrossReloads(),
+    rateLimits: createRateLimits(),
     grants: createKeptAcrossReloads((grant) => grant.close()),
     now: Date.now,
     random: Math.random,
@@ -272,7 +273,7 @@ export function createSendingCompiler(
         return undefined;
       }
       const key = JSON.stringify([section.path, rate]);
-      const lease = state.rateLimits.acquire(key, () => createRateLimit(rate));
+      const lease = state.rateLimits.hold(key, rate);
       leases.push(lease);
       return lease.value;
     });

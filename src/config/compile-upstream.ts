@@ -1,9 +1,11 @@
 import { hash } from 'node:crypto';
 import type { Upstream, UpstreamTls } from '../gate/policy.ts';
+import type { WorkerShare } from './deps.ts';
 import { complainIn, type Load, type Section } from './model.ts';
 import { checkCertificates, checkKeyPair, readPem } from './pem-source.ts';
 import { isPlainObject } from './places.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
+import type { WorkersConfig } from './shape/config.ts';
 import type { UpstreamConfig } from './shape/upstream.ts';
 
 /** Compiles upstreams; two that are alike in all are one object. */
@@ -11,7 +13,7 @@ export type UpstreamCompiler = (
   section: Section<{ readonly upstream?: UpstreamConfig | undefined }>,
 ) => Promise<Upstream | undefined>;
 
-export function createUpstreamCompiler(load: Load, files: ReferencedFiles): UpstreamCompiler {
+export function createUpstreamCompiler(load: Load, files: ReferencedFiles, workers: WorkersConfig): UpstreamCompiler {
   const known = new Map<string, Upstream>();
   /** Those that many tenants share by a template: looked at once. */
   const bySource = new Map<UpstreamConfig, Promise<Upstream | undefined>>();
@@ -20,7 +22,7 @@ export function createUpstreamCompiler(load: Load, files: ReferencedFiles): Upst
     const tls = await compileTls(section, config, load, files);
     const fields = {
       ...addressOf(config.url),
-      maxConnections: config.maxConnections,
+      maxConnections: shareOf(config.maxConnections, load.deps.worker),
       tls,
       http2: config.http2 === true || config.url.startsWith('h2c:'),
       hostHeader: config.hostHeader,
@@ -28,6 +30,7 @@ export function createUpstreamCompiler(load: Load, files: ReferencedFiles): Upst
       probe: config.probe,
     };
     checkTlsUse(section, config, load);
+    checkShares(section, config, workers, load);
     const key = poolKey(fields);
     const identity = JSON.stringify([key, fields.basePath, fields.hostHeader, fields.mediaType, fields.probe]);
     let upstream = known.get(identity);
@@ -104,6 +107,24 @@ function checkTlsUse(section: Section<unknown>, { url, tls }: UpstreamConfig, lo
     const hint = "name the upstream's CA with tls.ca";
     complainIn(load, section, ['upstream', 'tls', 'insecure'], { message, hint }, 'warning');
   }
+}
+
+function checkShares(
+  section: Section<unknown>,
+  { maxConnections }: UpstreamConfig,
+  workers: WorkersConfig,
+  load: Load,
+): void {
+  if (workers === 'auto' || workers <= maxConnections) return;
+  const message = `is less than workers (${workers}), and each of them has at least one`;
+  complainIn(load, section, ['upstream', 'maxConnections'], { message }, 'warning');
+}
+
+/** What is for all workers together is shared out; none has less than one. */
+function shareOf(maxConnections: number, worker: WorkerShare | undefined): number {
+  if (worker === undefined) return maxConnections;
+  const { index, of } = worker;
+  return Math.max(1, Math.floor(maxConnections / of) + (index <= maxConnections % of ? 1 : 0));
 }
 
 type PoolFields = Pick<Upstream, 'scheme' | 'host' | 'port' | 'socketPath' | 'maxConnections' | 'tls' | 'http2'>;

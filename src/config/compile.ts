@@ -76,8 +76,8 @@ export async function compileConfig(
   sources: Pick<KeySources, 'acquire'> | undefined,
 ): Promise<CompiledConfig | undefined> {
   const files = createReferencedFiles(load);
-  const compileUpstream = createUpstreamCompiler(load, files);
   const { globals } = model;
+  const compileUpstream = createUpstreamCompiler(load, files, globals.config.workers);
   const errors = compileErrors(globals, load);
   const cors = compileCorsOf(globals, load);
   const state = load.deps.sending ?? newSendingState(load.deps.env);
@@ -130,7 +130,7 @@ export async function compileConfig(
   }
   const hashes = await hashConfig(model, files, load.deps.env, pause);
   const policy: Policy = Object.freeze({
-    generation: ++generation,
+    generation: load.deps.generation ?? ++generation,
     hash: hashes.all,
     tenants,
     recognise: recognition.recognise,

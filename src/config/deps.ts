@@ -6,6 +6,7 @@ import type { RevocationLists } from '../state/revocation-lists.ts';
 import type { CompiledTls } from './compile-listen.ts';
 import type { SendingState } from './compile-sending.ts';
 import type { Environment } from './interpolate.ts';
+import type { WorkersConfig } from './shape/config.ts';
 import type { StandInKeys } from './stand-in.ts';
 
 /** All that loading a config asks of the world, so that a test can answer with maps. */
@@ -26,6 +27,21 @@ export interface ConfigDeps {
   readonly standInKeys?: StandInKeys | undefined;
   /** What signing and provisioning keep across configs; without it, they begin with nothing. */
   readonly sending?: SendingState | undefined;
+  /** What of these is held where so many workers are asked for; looked at once the main file was read. */
+  readonly stateFor?: ((workers: WorkersConfig) => Promise<HeldState>) | undefined;
+  /** The config is loaded by one of several workers, which share what an upstream may have. */
+  readonly worker?: WorkerShare | undefined;
+  /** The policy's number, where another process of ours has given it one. */
+  readonly generation?: number | undefined;
+}
+
+/** Where a config finds what outlives it. */
+export type HeldState = Pick<ConfigDeps, 'keySources' | 'revocations' | 'replays' | 'sending'>;
+
+export interface WorkerShare {
+  /** 1 to `of`. */
+  readonly index: number;
+  readonly of: number;
 }
 
 export interface FileContent {

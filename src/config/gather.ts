@@ -1,7 +1,6 @@
 import type { ConfigPath } from './config-path.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { type FindingText, findingAt, type Report } from './finding.ts';
-import { isPlanned, notYetText } from './not-yet.ts';
 import { findSpan, isPlainObject, type Places, type PlainObject } from './places.ts';
 import type { ConfigFile } from './read-files.ts';
 import { config, sharedFields } from './shape/config.ts';
@@ -67,7 +66,6 @@ function refuseGlobals(root: PlainObject, complain: (path: ConfigPath, on: 'key'
     if (Object.hasOwn(sharedFields, key)) continue;
     if (Object.hasOwn(config.shape, key))
       complain([key], 'key', { message: 'belongs in the main file, not in an included one' });
-    else if (isPlanned([key])) complain([key], 'key', { message: notYetText });
     else complain([key], 'key', { message: 'unknown key', hint: didYouMean(key, Object.keys(sharedFields)) });
   }
 }

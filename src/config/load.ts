@@ -8,7 +8,7 @@ import { type ConfigPlaces, type ConfigTexts, createConfigPlaces, describeTexts 
 import type { ConfigDeps } from './deps.ts';
 import { createExcerpts } from './excerpt.ts';
 import { createReport } from './finding.ts';
-import { readModel } from './model.ts';
+import { type Load, readModel } from './model.ts';
 import { createPlaces } from './places.ts';
 import { describeFindings, type Problem } from './problem.ts';
 import { type Settings, settingsOf } from './settings.ts';
@@ -52,9 +52,11 @@ export async function loadConfig(
   deps: ConfigDeps,
   { keepsPlaces = false }: { readonly keepsPlaces?: boolean } = {},
 ): Promise<LoadedConfig | RefusedConfig> {
-  const load = { deps, places: createPlaces(), report: createReport() };
+  const load: Load = { deps, places: createPlaces(), report: createReport() };
   const { files, model } = await readModel(path, load);
-  const compiled = model && (await compileConfig(model, path, load, deps.keySources));
+  const held = model && (await deps.stateFor?.(model.globals.config.workers));
+  const compiling = { ...load, deps: { ...deps, ...held } };
+  const compiled = model && (await compileConfig(model, path, compiling, compiling.deps.keySources));
   const problems = describeFindings(load.report.findings(), createExcerpts(files, load.places));
   if (model === undefined || compiled === undefined) return { ok: false, problems };
   const { policy, tls, tenantHashes, leases, requiredSources, remoteKeys, signingSlots, signings } = compiled;

@@ -1,6 +1,6 @@
 import type { FrontName } from '../gate/fronts.ts';
 import type { CompiledTls } from './compile-listen.ts';
-import type { GlobalConfig } from './shape/config.ts';
+import type { GlobalConfig, WorkersConfig } from './shape/config.ts';
 import type { ListenAddress } from './shape/listener.ts';
 import type { TracingSettings } from './shape/tracing.ts';
 
@@ -17,6 +17,7 @@ export interface Settings {
   readonly verify: { readonly address: ListenAddress; readonly front: FrontName } | undefined;
   readonly watch: boolean;
   readonly lane: 'auto' | 'node';
+  readonly workers: WorkersConfig;
   readonly verdictCache: { readonly entries: number; readonly bytes: number };
   readonly log: GlobalConfig['log'];
   /** Beside what the environment says; undefined: nothing. */
@@ -24,7 +25,7 @@ export interface Settings {
 }
 
 export function settingsOf(globals: GlobalConfig, tls: CompiledTls | undefined): Settings {
-  const { listen, ops, admin, verify, watch, lane, verdictCache, log, tracing } = globals;
+  const { listen, ops, admin, verify, watch, lane, workers, verdictCache, log, tracing } = globals;
   return {
     listen: listen.address,
     tls,
@@ -33,6 +34,7 @@ export function settingsOf(globals: GlobalConfig, tls: CompiledTls | undefined):
     verify,
     watch,
     lane,
+    workers,
     verdictCache,
     log,
     tracing,

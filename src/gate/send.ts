@@ -1,4 +1,4 @@
-import type { RateLimit } from '../state/rate-limit.ts';
+import type { RateLimit, Taken } from '../state/rate-limit.ts';
 import type { TemplateValues } from '../template/template.ts';
 import { type Denial, deny } from './denial.ts';
 import type { TokenLocation } from './locate.ts';
@@ -66,17 +66,31 @@ export interface Ready {
 const readyAsIs: Ready = { kind: 'ready', issued: undefined };
 
 /**
- * The last steps before the upstream: its rate (requestRefused with 429), the user's provisioning (provisionFailed),
+ * The last steps before the upstream: its rate (requestRefused with 429; stateUnavailable), the user's provisioning (provisionFailed),
  * the token it asks for (upstreamUnreachable with 503 where none can be had). A promise only where one of them waits.
  */
 export function prepare(sending: Sending, departure: Departure): Ready | Denial | Promise<Ready | Denial> {
-  const { rate, provisioning, signing } = sending;
-  const { values, identifiedBy, nowMs, rehearsal } = departure;
+  const { rate } = sending;
+  const { identifiedBy, nowMs, rehearsal } = departure;
   if (rehearsal !== undefined) return rehearse(sending, identifiedBy, rehearsal);
-  const share = rate?.take(nowMs);
-  if (share?.kind === 'refused') {
+  const share = rate?.take(nowMs) ?? admitted;
+  return share instanceof Promise
+    ? share.then((taken) => prepareWith(taken, sending, departure))
+    : prepareWith(share, sending, departure);
+}
+
+const admitted: Taken = { kind: 'admitted' };
+
+function prepareWith(
+  share: Taken,
+  { provisioning, signing }: Sending,
+  departure: Departure,
+): Ready | Denial | Promise<Ready | Denial> {
+  const { values, identifiedBy, nowMs } = departure;
+  if (share.kind === 'refused') {
     return deny('requestRefused', "the upstream's rate is used up", { status: 429, retryAfterS: share.retryAfterS });
   }
+  if (share.kind === 'unavailable') return deny('stateUnavailable', share.detail, { retryAfterS: share.retryAfterS });
   const provisioned = identifiedBy === 'token' ? provisioning?.ensure(values, nowMs) : undefined;
   if (provisioned === undefined) return issue(signing, departure);
   return provisioned.then((outcome) =>

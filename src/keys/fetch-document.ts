@@ -20,6 +20,13 @@ export interface FetchFailure {
   readonly kind: 'failed';
   readonly code: FetchFailureCode;
   readonly detail: string;
+  readonly copied?: Copied | undefined;
+}
+
+/** The answer is to somebody else's fetch, who asked for the same, has told of it and counts it. */
+export interface Copied {
+  /** How long ago it came. */
+  readonly ageMs: number;
 }
 
 export interface FetchedDocument {
@@ -28,11 +35,13 @@ export interface FetchedDocument {
   readonly validators: Validators;
   /** By the response's own word; undefined where it says nothing. */
   readonly lifetimeMs: number | undefined;
+  readonly copied?: Copied | undefined;
 }
 
 export interface NotModified {
   readonly kind: 'notModified';
   readonly lifetimeMs: number | undefined;
+  readonly copied?: Copied | undefined;
 }
 
 /** What makes the next fetch of the same document conditional (RFC 9110 section 13.1). */
@@ -54,6 +63,10 @@ export interface DocumentRequest {
   readonly validators: Validators;
   /** Ask caches on the way to look again (RFC 9111 section 5.2.1.4). */
   readonly skipCaches: boolean;
+  /** Where several processes ask for the same: an answer that one of them got within so long is as good as a new one. */
+  readonly reuseMs: number;
+  /** What the config asks for, of which this is a part or all: who shares an answer tells it by this name. */
+  readonly source: string;
   readonly signal: AbortSignal;
 }
 

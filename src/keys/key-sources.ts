@@ -37,6 +37,8 @@ export interface KeySources {
   acquire(address: SetAddress, policy: FetchPolicy): KeySourceLease;
   /** One for each source, however many tenants share it. */
   statuses(): KeySourceStatus[];
+  /** Another process of ours has something new of this address: it is asked for at once, not when it is time. */
+  refresh(source: string): void;
   close(): void;
 }
 
@@ -86,6 +88,9 @@ export function createKeySources({
   return {
     acquire,
     statuses: () => [...held.values()].map(({ keys }) => keys.status()),
+    refresh(source) {
+      for (const { keys } of held.values()) keys.refresh(source);
+    },
     close: () => {
       for (const { keys } of held.values()) keys.close();
       held.clear();

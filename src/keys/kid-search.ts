@@ -42,7 +42,7 @@ const longestAbsence = 20;
 const maxRefunds = 5;
 
 /** Tenants that share a source leave this part of the cool-down between their fetches: a crowd is no way round it. */
-const sharedPart = 1 / 6;
+export const sharedPart = 1 / 6;
 
 /**
  * Spends fetches on unknown kids so that no flood of made-up ones reaches the provider, and no rotation waits behind

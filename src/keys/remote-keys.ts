@@ -22,6 +22,8 @@ export interface RemoteKeysParts {
 /** The keys of one provider: fetched at once, refreshed in the background, used on for a bounded time when it is away. */
 export interface RemoteKeys extends KeySource {
   status(): KeySourceStatus;
+  /** Fetches at once if this is its address. */
+  refresh(source: string): void;
   /** Ends timers and fetches. The keys stay as they are, for requests that began with them. */
   close(): void;
 }
@@ -73,26 +75,31 @@ export function createRemoteKeys(address: SetAddress, policy: FetchPolicy, parts
   }
 
   function receive(result: SetFetch): boolean {
-    const nowMs = clock.nowMs();
-    const outcome = result.kind === 'failed' ? result.code : result.kind === 'set' ? 'fetched' : 'notModified';
-    fetches[outcome] = (fetches[outcome] ?? 0) + 1;
+    const { copied } = result;
+    const atMs = clock.nowMs() - (copied?.ageMs ?? 0);
+    const tell = copied === undefined ? onEvent : () => {};
+    if (copied === undefined) {
+      const outcome = result.kind === 'failed' ? result.code : result.kind === 'set' ? 'fetched' : 'notModified';
+      fetches[outcome] = (fetches[outcome] ?? 0) + 1;
+    }
     if (result.kind === 'failed') {
       failures++;
-      lastError = { atMs: nowMs, code: result.code, detail: result.detail };
-      onEvent({ kind: 'fetchFailed', url, error: lastError, keysLeft: stock?.keys.length ?? 0 });
+      lastError = { atMs, code: result.code, detail: result.detail };
+      tell({ kind: 'fetchFailed', url, error: lastError, keysLeft: stock?.keys.length ?? 0 });
       schedule(retryDelayMs(failures, random()));
       return false;
     }
-    if (failures > 0) onEvent({ kind: 'recovered', url, failures });
+    if (failures > 0) tell({ kind: 'recovered', url, failures });
     failures = 0;
     readyOnce = true;
     const fresh = freshnessMs(result.lifetimeMs, policy);
-    const times = { fetchedMs: nowMs, freshUntilMs: nowMs + fresh };
-    if (result.kind === 'set') replaceKeys(result.set.keys, result.set.skipped, times);
+    const times = { fetchedMs: atMs, freshUntilMs: atMs + fresh };
+    if (result.kind === 'set') replaceKeys(result.set.keys, result.set.skipped, times, tell);
     else if (stock !== undefined) stock = { ...stock, ...times };
-    schedule(refreshDelayMs(fresh, random()));
+    const agedMs = (delayMs: number) => Math.max(0, delayMs - (copied?.ageMs ?? 0));
+    schedule(agedMs(refreshDelayMs(fresh, random())));
     dropping?.cancel();
-    dropping = clock.after(fresh + policy.maxStaleMs, drop);
+    dropping = clock.after(agedMs(fresh + policy.maxStaleMs), drop);
     return true;
   }
 
@@ -100,13 +107,14 @@ export function createRemoteKeys(address: SetAddress, policy: FetchPolicy, parts
     imported: Parameters<typeof compareKeys>[1],
     skipped: readonly SkippedKey[],
     times: Pick<Stock, 'fetchedMs' | 'freshUntilMs'>,
+    tell: (event: KeySourceEvent) => void,
   ): void {
     const { keys, added, removed } = compareKeys(stock?.keys ?? [], imported);
     for (const key of removed) key.end();
     stock = { keys, skipped, ...times };
     if (added.length + removed.length === 0) return;
     const kids = (list: readonly LiveKey[]) => list.map(({ kid }) => kid);
-    onEvent({ kind: 'keysChanged', url, added: kids(added), removed: kids(removed), skipped });
+    tell({ kind: 'keysChanged', url, added: kids(added), removed: kids(removed), skipped });
   }
 
   function schedule(delayMs: number): void {
@@ -168,6 +176,9 @@ export function createRemoteKeys(address: SetAddress, policy: FetchPolicy, parts
       trouble,
     },
     status,
+    refresh(source) {
+      if (source === address.url && flight === undefined && !closing.signal.aborted) startFetch(false);
+    },
     close,
   };
 }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { algorithms } from './algorithms.ts';
 import { discoveryUrl, readDiscovery } from './discovery.ts';
-import { type FetchDocument, type FetchFailure, failure, type Validators } from './fetch-document.ts';
+import { type Copied, type FetchDocument, type FetchFailure, failure, type Validators } from './fetch-document.ts';
 import type { FetchPolicy } from './fetch-policy.ts';
 import { type ImportedKeySet, importKeySet } from './import-key-set.ts';
 import { isKeyProblem } from './key-problem.ts';
+import { sharedPart } from './kid-search.ts';
 
 /** Where a set is to be had: at a URL, or where an issuer's metadata says. */
 export type SetAddress =
@@ -13,9 +14,14 @@ export type SetAddress =
   | { readonly kind: 'discovery'; readonly url: string };
 
 export type SetFetch =
-  | { readonly kind: 'set'; readonly set: ImportedKeySet; readonly lifetimeMs: number | undefined }
-  | { readonly kind: 'unchanged'; readonly lifetimeMs: number | undefined }
+  | (Answered & { readonly kind: 'set'; readonly set: ImportedKeySet })
+  | (Answered & { readonly kind: 'unchanged' })
   | FetchFailure;
+
+interface Answered {
+  readonly lifetimeMs: number | undefined;
+  readonly copied?: Copied | undefined;
+}
 
 export interface SetFetchOptions {
   /** Ask only whether the set changed; false when the last one is no longer at hand. */
@@ -57,6 +63,9 @@ export function createSetFetcher(
       validators,
       timeoutMs,
       skipCaches,
+      // A kid that was just rotated in is asked for by every process; a refresh comes by all of them within a tenth.
+      reuseMs: skipCaches ? policy.cooldownMs * sharedPart : policy.refreshMs / 5,
+      source: address.url,
       signal,
       ca: policy.ca,
       maxBytes: maxSetBytes,
@@ -81,14 +90,14 @@ export function createSetFetcher(
     const previous = options.conditional && last?.url === url.href ? last : undefined;
     const answer = await get(url, previous?.validators ?? {}, startedMs, options);
     if (answer.kind === 'failed') return answer;
-    const { lifetimeMs } = answer;
-    if (answer.kind === 'notModified') return { kind: 'unchanged', lifetimeMs };
+    const { lifetimeMs, copied } = answer;
+    if (answer.kind === 'notModified') return { kind: 'unchanged', lifetimeMs, copied };
     const digest = createHash('sha256').update(answer.text).digest('base64');
-    if (previous?.digest === digest) return { kind: 'unchanged', lifetimeMs };
+    if (previous?.digest === digest) return { kind: 'unchanged', lifetimeMs, copied };
     const set = await parseKeySet(answer.text);
     if (set.kind === 'failed') return set;
     last = { url: url.href, digest, validators: answer.validators };
-    return { kind: 'set', set, lifetimeMs };
+    return { kind: 'set', set, lifetimeMs, copied };
   }
 
   return async (options) => {

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 
 export interface LineWriter {
-  /** Takes one ASCII line without its newline; never blocks, never throws. */
+  /** Takes one ASCII line without its newline, or several without the last one; never blocks, never throws. */
   write(line: string): void;
   /** Lines given up since the start because the reader was too slow or gone. */
   readonly droppedLines: number;
@@ -32,7 +32,6 @@ export function createLineWriter(stream: Writable, options: LineWriterOptions = 
   const usualBytes = 2 * gatherBytes;
   let gathered: Buffer = Buffer.allocUnsafeSlow(usualBytes);
   let gatheredBytes = 0;
-  let gatheredLines = 0;
   /** The buffer that is not being filled, unless it is being written. */
   let spare: Buffer | undefined;
   let inFlightBytes = 0;
@@ -51,9 +50,8 @@ export function createLineWriter(stream: Writable, options: LineWriterOptions = 
   function settle(): void {
     inFlightBytes = 0;
     if (broken) {
-      droppedLines += gatheredLines;
+      droppedLines += newlinesIn(gathered.toString('latin1', 0, gatheredBytes));
       gatheredBytes = 0;
-      gatheredLines = 0;
     }
     if (gatheredBytes === 0) whenIdle?.();
     else if (gatheredBytes >= gatherBytes || timer === undefined) flush();
@@ -66,7 +64,6 @@ export function createLineWriter(stream: Writable, options: LineWriterOptions = 
     gathered = spare ?? Buffer.allocUnsafeSlow(usualBytes);
     spare = undefined;
     gatheredBytes = 0;
-    gatheredLines = 0;
     // One write in flight: what the stream holds is bounded by what we handed it.
     stream.write(written.subarray(0, inFlightBytes), (error) => {
       // One that had to grow for a slow reader is not kept.
@@ -98,14 +95,13 @@ export function createLineWriter(stream: Writable, options: LineWriterOptions = 
     write(line) {
       const bytes = line.length + 1;
       if (broken || closed || gatheredBytes + inFlightBytes + bytes > maxBufferedBytes) {
-        droppedLines++;
+        droppedLines += newlinesIn(line) + 1;
         return;
       }
       makeRoom(bytes);
       gathered.write(line, gatheredBytes, 'latin1');
       gatheredBytes += bytes;
       gathered[gatheredBytes - 1] = newline;
-      gatheredLines++;
       if (gatheredBytes >= gatherBytes) flush();
       else flushSoon();
     },
@@ -127,4 +123,8 @@ export function createLineWriter(stream: Writable, options: LineWriterOptions = 
       });
     },
   };
+}
+
+function newlinesIn(text: string): number {
+  return text.split('\n').length - 1;
 }

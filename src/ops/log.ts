@@ -27,13 +27,17 @@ export interface Log {
   format: LogFormat;
 }
 
-/** A log on `writer`. No field may hold a secret; text that looks like a token is cut out all the same. */
-export function createLog(writer: LineWriter, level: LogLevel, format: LogFormat): Log {
+/**
+ * A log on `writer`; `about` stands in every line. No field may hold a secret; text that looks like a token is cut out
+ * all the same.
+ */
+export function createLog(writer: LineWriter, level: LogLevel, format: LogFormat, about: LogFields = {}): Log {
   let threshold = logLevels.indexOf(level);
 
   function emit(lineLevel: LogLevel, message: string, fields: LogFields): void {
     if (logLevels.indexOf(lineLevel) < threshold) return;
-    writer.write(log.format === 'json' ? jsonLine(lineLevel, message, fields) : textLine(lineLevel, message, fields));
+    const all = { ...about, ...fields };
+    writer.write(log.format === 'json' ? jsonLine(lineLevel, message, all) : textLine(lineLevel, message, all));
   }
 
   const log: Log = {

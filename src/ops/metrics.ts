@@ -18,6 +18,16 @@ export interface MetricSources {
   readonly startedAtMs: number;
   /** The config being served. */
   readonly config: { readonly generation: number; readonly hash: string; readonly tenants: number };
+  /** Undefined where one process is all there is. */
+  readonly workers?: WorkersStatus | undefined;
+}
+
+export interface WorkersStatus {
+  readonly wanted: number;
+  /** By number, with the client connections of each. */
+  readonly serving: readonly { readonly index: number; readonly open: number }[];
+  /** Workers lost since the start, by cause. */
+  readonly losses: Readonly<Record<string, number>>;
 }
 
 /** One number for two. */
@@ -32,6 +42,7 @@ export function renderMetrics(sources: MetricSources): string {
     ...revocationFamilies(sources.measured),
     ...replayFamilies(sources.measured),
     ...tlsFamilies(sources.measured),
+    ...workerFamilies(sources),
     ...processFamilies(sources),
   ].join('');
 }
@@ -252,6 +263,27 @@ function tlsFamilies({ tls }: Measured): string[] {
       'counter',
       'TLS handshakes by how they ended.',
       [...(tls?.handshakes ?? [])].map(([result, count]): Sample => [{ result }, count]),
+    ),
+  ];
+}
+
+function workerFamilies({ workers }: MetricSources): string[] {
+  if (workers === undefined) return [];
+  const { wanted, serving, losses } = workers;
+  return [
+    family('jwtgate_workers', 'gauge', 'Processes that are to serve.', [[{}, wanted]]),
+    family('jwtgate_workers_serving', 'gauge', 'Processes that serve.', [[{}, serving.length]]),
+    family(
+      'jwtgate_worker_losses_total',
+      'counter',
+      'Processes that served and ended (crash), were killed as they said nothing (silence), or never came to serve (start).',
+      labelled('cause', losses),
+    ),
+    family(
+      'jwtgate_worker_connections',
+      'gauge',
+      'Client connections by worker.',
+      serving.map(({ index, open }): Sample => [{ worker: String(index) }, open]),
     ),
   ];
 }

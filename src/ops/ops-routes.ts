@@ -1,28 +1,32 @@
 import type { SigningKeys } from '../sign/signing-keys.ts';
 import { expositionContentType } from './exposition.ts';
-import { type HealthSources, readiness } from './health.ts';
+import { type Health, readiness } from './health.ts';
 import { type MetricSources, renderMetrics } from './metrics.ts';
 import { type OpsAnswer, type OpsRoutes, textAnswer } from './ops-listener.ts';
 
 /** Everything the ops listener answers. */
 export function opsRoutes(
-  health: HealthSources,
-  metrics: () => MetricSources,
+  health: () => Health | Promise<Health>,
+  metrics: () => MetricSources | Promise<MetricSources>,
   signingKeys: Pick<SigningKeys, 'publicJwks' | 'maxAgeS'>,
 ): OpsRoutes {
-  const ready = () => {
-    const { ready, text } = readiness(health);
+  const ready = async () => {
+    const { ready, text } = readiness(await health());
     return textAnswer(ready ? 200 : 503, text);
   };
-  return new Map([
+  return new Map<string, () => OpsAnswer | Promise<OpsAnswer>>([
     // Says only that the event loop turns: an identity provider that is away must not restart pods.
     ['/livez', () => textAnswer(200, 'ok\n')],
     ['/readyz', ready],
     ['/healthz', ready],
     // RFC 8615: the keys with which an upstream verifies the tokens that we sign for it.
     ['/.well-known/jwks.json', () => jwksAnswer(signingKeys)],
-    ['/metrics', () => ({ status: 200, contentType: expositionContentType, body: renderMetrics(metrics()) })],
+    ['/metrics', async () => metricsAnswer(await metrics())],
   ]);
+}
+
+function metricsAnswer(sources: MetricSources): OpsAnswer {
+  return { status: 200, contentType: expositionContentType, body: renderMetrics(sources) };
 }
 
 function jwksAnswer(keys: Pick<SigningKeys, 'publicJwks' | 'maxAgeS'>): OpsAnswer {

@@ -17,6 +17,8 @@ export interface Validity {
 export interface TlsReportOptions {
   readonly log: Log;
   readonly now: () => number;
+  /** Says when a certificate expires; false where another process of ours says it. Default: true. */
+  readonly warns?: boolean | undefined;
   /** Of the config being served: by name; undefined where the listener speaks no TLS. */
   readonly validity: () => Readonly<Record<string, Validity | undefined>> | undefined;
 }
@@ -35,7 +37,7 @@ const dayMs = 86_400_000;
 /** A line for each kind of failure at most this often: what anyone can cause must not fill the log. */
 const quietMs = 10_000;
 
-export function createTlsReport({ log, now, validity }: TlsReportOptions): TlsReport {
+export function createTlsReport({ log, now, validity, warns = true }: TlsReportOptions): TlsReport {
   const handshakes = new Map<string, number>();
   const failures = new Map<string, { lastLoggedMs: number; unlogged: number }>();
   const lastWarned = new Map<string, string>();
@@ -62,6 +64,7 @@ export function createTlsReport({ log, now, validity }: TlsReportOptions): TlsRe
   };
 
   const lookAtCertificates = () => {
+    if (!warns) return;
     for (const [certificate, times] of Object.entries(validity() ?? {})) {
       if (times !== undefined) lookAt(certificate, times);
     }

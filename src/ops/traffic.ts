@@ -98,7 +98,7 @@ export function observe(target: Histogram, seconds: number): void {
 }
 
 /** Forgets the counts of tenants that a reload removed: their place is free for others. */
-export function forgetTenants(traffic: Traffic, kept: ReadonlyMap<string, unknown>): void {
+export function forgetTenants(traffic: Traffic, kept: { has(tenant: string): boolean }): void {
   for (const id of traffic.tenants.keys()) {
     if (!kept.has(id)) traffic.tenants.delete(id);
   }
@@ -114,7 +114,8 @@ function countsOf(traffic: Traffic, tenant: string | undefined): TenantCounts {
   return counts;
 }
 
-function zeroCounts(): TenantCounts {
+/** One tenant's counts at zero. */
+export function zeroCounts(): TenantCounts {
   return { allow: 0, answer: 0, deny: reasonNames.map(() => 0), report: reasonNames.map(() => 0) };
 }
 

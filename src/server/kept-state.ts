@@ -1,5 +1,5 @@
 import { newSendingState, type SendingState } from '../config/compile-sending.ts';
-import { type ConfigDeps, diskDeps } from '../config/deps.ts';
+import type { HeldState } from '../config/deps.ts';
 import { createKeySources, type KeySources } from '../keys/key-sources.ts';
 import { logKeySourceEvent } from '../ops/key-source-log.ts';
 import type { Log } from '../ops/log.ts';
@@ -36,7 +36,7 @@ export function createKeptState(env: NodeJS.ProcessEnv, log: Log): KeptState {
   };
 }
 
-/** Loads from the disk into this state. */
-export function depsOf(env: NodeJS.ProcessEnv, { keySources, sending, replays, revocations }: KeptState): ConfigDeps {
-  return { ...diskDeps(env), keySources, sending, replays, revocations };
+/** What a load needs of it. */
+export function heldBy({ keySources, sending, replays, revocations }: KeptState): HeldState {
+  return { keySources, sending, replays, revocations };
 }

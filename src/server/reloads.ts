@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ConfigTexts } from '../config/config-places.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Settings } from '../config/settings.ts';
+import type { Timeouts } from '../gate/policy.ts';
 import type { Log } from '../ops/log.ts';
 import type { ReloadReport } from '../ops/reload-report.ts';
 import { diffTenants, type TenantDiff } from '../ops/tenant-diff.ts';
@@ -14,6 +16,15 @@ export interface ServedConfig {
   readonly generation: number;
   readonly hash: string;
   readonly tenants: number;
+}
+
+/** What else is known of a config while it is served. */
+export interface LiveConfig {
+  readonly served: ServedConfig;
+  readonly tenantHashes: ReadonlyMap<string, string>;
+  readonly settings: Settings;
+  readonly timeouts: Timeouts;
+  readonly texts: ConfigTexts;
 }
 
 /** What became of a reload. */
@@ -35,8 +46,8 @@ export interface ReloadsOptions {
   /** What is served already. */
   readonly first: LoadedConfig;
   readonly loadedAtMs: number;
-  /** Makes a new config the one that is served. */
-  readonly apply: (next: LoadedConfig) => void;
+  /** Makes a new config the one that is served; the problems, if it can't be. */
+  readonly apply: (next: LoadedConfig) => readonly Problem[] | Promise<readonly Problem[]>;
   /** Instead of what the config says, also after a reload. */
   readonly watch: boolean | undefined;
   readonly report: ReloadReport;
@@ -46,7 +57,7 @@ export interface ReloadsOptions {
 /** Which config is served, and how it becomes another. */
 export interface Reloads {
   served(): ServedConfig;
-  readonly current: LoadedConfig;
+  readonly live: LiveConfig;
   /** Loads the config anew: all of it goes live, or nothing does. Never rejects. */
   reload(cause: ReloadCause): Promise<ReloadOutcome>;
   /** From now on nothing is reloaded or watched. */
@@ -54,7 +65,7 @@ export interface Reloads {
 }
 
 /** Settings that only a restart can bring. */
-const restartOnly = ['listen', 'ops', 'admin', 'verify', 'lane', 'tracing'] as const;
+const restartOnly = ['listen', 'ops', 'admin', 'verify', 'lane', 'workers', 'tracing'] as const;
 
 function findRestartOnly(begun: Settings, wanted: Settings): string[] {
   const changed: string[] = restartOnly.filter((name) => !isDeepStrictEqual(begun[name], wanted[name]));
@@ -63,43 +74,52 @@ function findRestartOnly(begun: Settings, wanted: Settings): string[] {
   return changed;
 }
 
+function liveConfigOf({ policy, tenantHashes, settings, texts }: LoadedConfig): LiveConfig {
+  const { generation, hash, tenants, timeouts } = policy;
+  return { served: { generation, hash, tenants: tenants.size }, tenantHashes, settings, timeouts, texts };
+}
+
 /** Follows the files too, where the config asks for it. */
 export function createReloads({ source, first, loadedAtMs, apply, watch, report, log }: ReloadsOptions): Reloads {
-  let current = first;
+  const begun = first.settings;
+  let live = liveConfigOf(first);
   let stopped = false;
   let reloading: Promise<ReloadOutcome> | undefined;
   let nextReload: Promise<ReloadOutcome> | undefined;
   let watching: Watch | undefined;
 
-  const served = (): ServedConfig => {
-    const { generation, hash, tenants } = current.policy;
-    return { generation, hash, tenants: tenants.size };
-  };
+  const served = () => live.served;
 
   async function reloadOnce(cause: ReloadCause): Promise<ReloadOutcome> {
     if (stopped) return { kind: 'stopping' };
-    const next = await source.loadAgain(current.settings);
-    if (!next.ok) {
-      // What is refused for is not a warning that comes first in the file.
-      report.tellFailure(
-        cause,
-        next.problems.filter(({ severity }) => severity === 'error'),
-      );
-      return { kind: 'refused', served: served(), problems: next.problems };
-    }
-    if (next.policy.hash === current.policy.hash) {
+    const next = await source.loadAgain(live.settings);
+    if (!next.ok) return refuse(cause, next.problems);
+    if (next.policy.hash === served().hash) {
       next.release();
       report.tellUnchanged(cause);
       return { kind: 'unchanged', served: served() };
     }
-    const diff = diffTenants(current.tenantHashes, next.tenantHashes);
-    apply(next);
-    current = next;
+    const diff = diffTenants(live.tenantHashes, next.tenantHashes);
+    const problems = await apply(next);
+    if (problems.length > 0) {
+      next.release();
+      return refuse(cause, problems);
+    }
+    live = liveConfigOf(next);
     report.tellSuccess(cause, diff, served());
-    const needsRestart = findRestartOnly(first.settings, next.settings);
+    const needsRestart = findRestartOnly(begun, next.settings);
     report.tellNeedsRestart(needsRestart);
     followFiles();
     return { kind: 'reloaded', served: served(), diff, needsRestart };
+  }
+
+  function refuse(cause: ReloadCause, problems: readonly Problem[]): ReloadOutcome {
+    // What is refused for is not a warning that comes first in the file.
+    report.tellFailure(
+      cause,
+      problems.filter(({ severity }) => severity === 'error'),
+    );
+    return { kind: 'refused', served: served(), problems };
   }
 
   /** One at a time; asks that come while one runs share the next, which sees what they mean. */
@@ -118,7 +138,7 @@ export function createReloads({ source, first, loadedAtMs, apply, watch, report,
   }
 
   function followFiles(): void {
-    const wanted = (watch ?? current.settings.watch) && !stopped;
+    const wanted = (watch ?? live.settings.watch) && !stopped;
     if (!wanted) {
       watching?.close();
       watching = undefined;
@@ -135,8 +155,8 @@ export function createReloads({ source, first, loadedAtMs, apply, watch, report,
   followFiles();
   return {
     served,
-    get current() {
-      return current;
+    get live() {
+      return live;
     },
     reload,
     stop() {

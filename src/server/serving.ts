@@ -7,11 +7,12 @@ import { createRefusals, type Refusals } from '../explain/refusals.ts';
 import { createGate } from '../gate/create-gate.ts';
 import type { Policy } from '../gate/policy.ts';
 import type { RequestHead } from '../gate/request-head.ts';
+import { namesAwaited } from '../ops/awaited-sources.ts';
 import { clientAddress } from '../ops/client-address.ts';
 import { createAccessLog } from '../ops/create-access-log.ts';
 import { createGeneration, type Generation } from '../ops/generation.ts';
 import type { LineWriter } from '../ops/line-writer.ts';
-import type { Log, LogFormat, LogLevel } from '../ops/log.ts';
+import type { Log } from '../ops/log.ts';
 import { type Measured, processFigures } from '../ops/measured.ts';
 import { createRequestIds } from '../ops/request-id.ts';
 import { createTlsReport } from '../ops/tls-report.ts';
@@ -20,18 +21,13 @@ import { wantsTracing } from '../ops/tracing-wanted.ts';
 import { countOutcome, forgetTenants, observe, zeroTraffic } from '../ops/traffic.ts';
 import { createVerdictCache } from '../state/verdict-cache.ts';
 import { listTenants, type TenantPage, type TenantQuery } from '../status/tenant-facts.ts';
+import type { OpenArrivals } from '../wire/arrivals.ts';
 import { createFrontDoor, type FrontDoor } from '../wire/front-door.ts';
 import type { ListenAddress } from '../wire/listen-address.ts';
 import { createVerifyListener, type VerifyListener } from '../wire/verify/listener.ts';
 import type { KeptState } from './kept-state.ts';
-
-export interface LogChoice {
-  /** What `log.format: auto` means here. */
-  readonly autoFormat: LogFormat;
-  /** Instead of what the config says, also after a reload. */
-  readonly logLevel?: LogLevel | undefined;
-  readonly logFormat?: LogFormat | undefined;
-}
+import { applyLogSettings, type LogChoice } from './log-choice.ts';
+import { codeOf } from './show-address.ts';
 
 export interface ServingOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -41,7 +37,14 @@ export interface ServingOptions {
   /** Level and format are set from the config, now and at each reload. */
   readonly log: Log;
   readonly logChoice: LogChoice;
+  /** Instead of listening: another process does, and deals its clients out to us. */
+  readonly dealt?: { readonly [listener in ListenerName]: OpenArrivals } | undefined;
+  /** When the first config went live; default: now. */
+  readonly liveSinceMs?: number | undefined;
 }
+
+/** The listeners on which requests come, by the keys that name them in the config. */
+export type ListenerName = 'listen' | 'verify';
 
 /** What answers requests: the proxy's listener, that of fronts, and one config at a time. */
 export interface Serving {
@@ -57,7 +60,9 @@ export interface Serving {
   /** A page of the tenants that are served. */
   tenants(query: TenantQuery): TenantPage;
   /** Requests from now on are judged by this config; those under way end with the one they began with. */
-  adopt(next: LoadedConfig): void;
+  adopt(next: LoadedConfig, nowMs?: number): void;
+  /** Required sources that were never fetched. */
+  awaited(): readonly string[];
   /** Goes on for `delayMs` (default: 0), stops accepting, waits `drainMs` for what is under way, then cuts it. */
   drain(waits: { readonly delayMs?: number; readonly drainMs: number }): Promise<void>;
 }
@@ -68,10 +73,10 @@ const flushMs = 2_000;
 export type ServingStart =
   | { readonly kind: 'serving'; readonly serving: Serving }
   /** `code`: Node's. Nothing of the config is held then. */
-  | { readonly kind: 'cannotListen'; readonly setting: 'listen' | 'verify'; readonly code: string };
+  | { readonly kind: 'cannotListen'; readonly setting: ListenerName; readonly code: string };
 
 export async function startServing(first: LoadedConfig, options: ServingOptions): Promise<ServingStart> {
-  const { env, version, state, writer, log, logChoice } = options;
+  const { env, version, state, writer, log, logChoice, dealt, liveSinceMs = Date.now() } = options;
   const { signingKeys } = state.sending;
   const traffic = zeroTraffic();
   const newRequestId = createRequestIds();
@@ -79,28 +84,30 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
   let verdicts = createVerdictCache(first.settings.verdictCache);
   let current = first;
   const tracing = await openTracing();
-  let generation = open(first);
+  let generation = open(first, liveSinceMs);
 
-  const tlsReport = createTlsReport({ log, now: Date.now, validity: () => current.settings.tls?.validity });
+  const validity = () => current.settings.tls?.validity;
+  const tlsReport = createTlsReport({ log, now: Date.now, validity, warns: dealt === undefined });
   const { listen, lane, tls, verify } = first.settings;
   const { countHandshake: onHandshake } = tlsReport;
   const gate = () => generation.gate;
-  const giveUp = (setting: 'listen' | 'verify', error: unknown): ServingStart => {
+  const giveUp = (setting: ListenerName, error: unknown): ServingStart => {
     tlsReport.close();
     void tracing?.close(0);
     first.release();
-    return { kind: 'cannotListen', setting, code: (error as NodeJS.ErrnoException).code ?? 'failed' };
+    return { kind: 'cannotListen', setting, code: codeOf(error) };
   };
   let frontDoor: FrontDoor;
   let verifyListener: VerifyListener | undefined;
   try {
-    frontDoor = await createFrontDoor({ listen, gate, lane, tls, onHandshake });
+    frontDoor = await createFrontDoor({ listen, arrivals: dealt?.listen, gate, lane, tls, onHandshake });
   } catch (error) {
     return giveUp('listen', error);
   }
   try {
     if (verify !== undefined) {
-      verifyListener = await createVerifyListener({ listen: verify.address, front: verify.front, gate });
+      const { address, front } = verify;
+      verifyListener = await createVerifyListener({ listen: address, arrivals: dealt?.verify, front, gate });
     }
   } catch (error) {
     await frontDoor.close({ drainMs: 0 });
@@ -119,11 +126,10 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
   }
 
   /** Makes a config answer requests; nothing of the one before it changes. */
-  function open(config: LoadedConfig): Generation {
+  function open(config: LoadedConfig, nowMs: number): Generation {
     const { policy, settings } = config;
-    signingKeys.adopt(config.signingSlots, Date.now());
-    log.level = logChoice.logLevel ?? settings.log.level;
-    log.format = logChoice.logFormat ?? (settings.log.format === 'auto' ? logChoice.autoFormat : settings.log.format);
+    signingKeys.adopt(config.signingSlots, nowMs);
+    applyLogSettings(log, settings.log, logChoice);
     const { format } = log;
     const { access } = settings.log;
     const logAccess = access && createAccessLog({ access, format, policy, writer, traceIdOf: tracing?.traceIdOf });
@@ -167,15 +173,16 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
     refusals,
     explain: (question) =>
       explainQuestion(question, { policy: current.policy, keys: keysOf(current), nowMs: Date.now() }),
+    awaited: () => namesAwaited(current.requiredSources),
     tenants: (query) => listTenants(current.policy, keysOf(current).sourcesOf, query),
-    adopt(next) {
+    adopt(next, nowMs = Date.now()) {
       const { policy, settings } = next;
       if (!isDeepStrictEqual(settings.verdictCache, current.settings.verdictCache)) {
         verdicts = createVerdictCache(settings.verdictCache);
       }
       const retired = generation;
       current = next;
-      generation = open(next);
+      generation = open(next, nowMs);
       retired.retire();
       if (settings.tls !== undefined) frontDoor.useTls(settings.tls);
       tlsReport.lookAtCertificates();

@@ -18,15 +18,20 @@ export interface SigningKeys {
   findConflicts(slots: readonly SigningSlot[], nowMs: number): readonly SlotConflict[];
   /** Takes over a config that has been swapped in. */
   adopt(slots: readonly SigningSlot[], nowMs: number): void;
+  /** Does any slot still sign with an older key than its config's? */
+  isChanging(nowMs: number): boolean;
   /** The key that signs now; undefined for a slot that no adopted config has. */
   keyFor(slot: string, nowMs: number): SigningKey | undefined;
   /** To be called before a token leaves: its key stays published until then. */
-  noteSigned(key: SigningKey, expiresAtMs: number): void;
+  noteSigned(key: PublishedKey, expiresAtMs: number): void;
   /** The set for `/.well-known/jwks.json` (RFC 7517 section 5): public members only. */
   publicJwks(nowMs: number): { readonly keys: readonly PublicJwk[] };
   /** How long a copy of the set may be kept (Cache-Control), so that a new key is known before it signs. */
   maxAgeS(): number;
 }
+
+/** What publishing needs of a key. */
+export type PublishedKey = Pick<SigningKey, 'id' | 'publicJwk'>;
 
 export interface SlotConflict {
   readonly slot: string;
@@ -40,7 +45,7 @@ interface SlotState {
 }
 
 interface Publication {
-  readonly key: SigningKey;
+  readonly id: string;
   readonly jwk: PublicJwk;
   readonly sinceMs: number;
   lastExpiryMs: number;
@@ -77,11 +82,11 @@ export function createSigningKeys(): SigningKeys {
     }
   }
 
-  function publish(key: SigningKey, nowMs: number): Publication | undefined {
+  function publish(key: PublishedKey, nowMs: number): Publication | undefined {
     if (key.publicJwk === undefined) return undefined;
     const known = published.get(key.id);
     if (known !== undefined) return known;
-    const publication = { key, jwk: key.publicJwk, sinceMs: nowMs, lastExpiryMs: Number.NEGATIVE_INFINITY };
+    const publication = { id: key.id, jwk: key.publicJwk, sinceMs: nowMs, lastExpiryMs: Number.NEGATIVE_INFINITY };
     published.set(key.id, publication);
     return publication;
   }
@@ -109,7 +114,7 @@ export function createSigningKeys(): SigningKeys {
       // A key that waits in a slot is dropped when the slot gets another: what stays is what signs, or has signed.
       const signing = new Set(wanted.map(({ slot }) => slots.get(slot)?.signing.id));
       const staying = [...published.values()].filter((publication) => {
-        return signing.has(publication.key.id) || isNeeded(publication, nowMs);
+        return signing.has(publication.id) || isNeeded(publication, nowMs);
       });
       const owners = new Map(staying.map(({ jwk }) => [jwk.kid, jwk]));
       return wanted.flatMap(({ slot, key: { publicJwk } }) => {
@@ -128,6 +133,8 @@ export function createSigningKeys(): SigningKeys {
       for (const slot of slots.keys()) if (!kept.has(slot)) slots.delete(slot);
       withdrawExpired(nowMs);
     },
+
+    isChanging: (nowMs) => slots.values().some((state) => settle(state, nowMs).next !== undefined),
 
     keyFor(slot, nowMs) {
       const state = slots.get(slot);

@@ -2,6 +2,8 @@
 export interface KeptAcrossReloads<T> {
   /** The one that is held under this key already, or a new one. The key says everything that two alike have in common. */
   acquire(key: string, make: () => T): Lease<T>;
+  /** The one that is held under this key. */
+  find(key: string): T | undefined;
 }
 
 export interface Lease<T> {
@@ -14,6 +16,7 @@ export interface Lease<T> {
 export function createKeptAcrossReloads<T>(end: (value: T) => void = () => {}): KeptAcrossReloads<T> {
   const held = new Map<string, { readonly value: T; leases: number }>();
   return {
+    find: (key) => held.get(key)?.value,
     acquire(key, make) {
       const entry = held.get(key) ?? { value: make(), leases: 0 };
       held.set(key, entry);

@@ -1,7 +1,10 @@
 import { LRUCache } from 'lru-cache';
 
 /** How a call to a provisioning endpoint ended. */
-export type ProvisionResult = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly detail: string };
+export type ProvisionResult =
+  /** `untilMs`: by whoever did it this is remembered until then; default: for as long as was asked. */
+  | { readonly kind: 'done'; readonly untilMs?: number | undefined }
+  | { readonly kind: 'failed'; readonly detail: string };
 
 /** Who has been provisioned: kept across reloads, so that an edit of the config calls nobody's endpoint again. */
 export interface Provisions {
@@ -15,6 +18,8 @@ export interface Provisions {
     nowMs: number,
     call: () => Promise<ProvisionResult>,
   ): Promise<ProvisionResult> | undefined;
+  /** Until when the key is remembered, in milliseconds since the epoch; undefined: it is not. */
+  rememberedUntil(key: string, nowMs: number): number | undefined;
   readonly remembered: number;
   readonly underWay: number;
 }
@@ -30,10 +35,14 @@ export function createProvisions({ entries, concurrent }: ProvisionLimits): Prov
   /** Key → end of its time, in milliseconds since the epoch. By size: `max` would reserve room for all at the start. */
   const done = new LRUCache<string, number>({ maxSize: entries, sizeCalculation: () => 1 });
   const flights = new Map<string, Promise<ProvisionResult>>();
+  const rememberedUntil = (key: string, nowMs: number) => {
+    const until = done.get(key);
+    return until !== undefined && nowMs < until ? until : undefined;
+  };
   return {
+    rememberedUntil,
     ensure(key, rememberMs, nowMs, call) {
-      const until = done.get(key);
-      if (until !== undefined && nowMs < until) return undefined;
+      if (rememberedUntil(key, nowMs) !== undefined) return undefined;
       const flying = flights.get(key);
       if (flying !== undefined) return flying;
       if (flights.size >= concurrent) {
@@ -41,7 +50,7 @@ export function createProvisions({ entries, concurrent }: ProvisionLimits): Prov
       }
       const flight = call().then((result) => {
         flights.delete(key);
-        if (result.kind === 'done') done.set(key, nowMs + rememberMs);
+        if (result.kind === 'done') done.set(key, result.untilMs ?? nowMs + rememberMs);
         return result;
       });
       flights.set(key, flight);

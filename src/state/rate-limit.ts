@@ -42,13 +42,24 @@ export function admit({ count, periodMs, burst }: Rate, nextFreeMs: number, nowM
   return { kind: 'admitted', nextFreeMs: dueMs + intervalMs };
 }
 
+export type Taken =
+  | { readonly kind: 'admitted' }
+  | { readonly kind: 'refused'; readonly retryAfterS: number }
+  /** Whoever counts did not answer. */
+  | { readonly kind: 'unavailable'; readonly detail: string; readonly retryAfterS: number };
+
 export interface RateLimit {
-  /** Takes one request's share, or says in how many seconds to come again. */
-  take(nowMs: number): { readonly kind: 'admitted' } | { readonly kind: 'refused'; readonly retryAfterS: number };
+  /** Takes one request's share, or says in how many seconds to come again. Never rejects. */
+  take(nowMs: number): Taken | Promise<Taken>;
+}
+
+/** Counts here; it never has to be waited for. */
+export interface LocalRateLimit extends RateLimit {
+  take(nowMs: number): Exclude<Taken, { kind: 'unavailable' }>;
 }
 
 /** One upstream's limit; it begins with a full burst. */
-export function createRateLimit(rate: Rate): RateLimit {
+export function createRateLimit(rate: Rate): LocalRateLimit {
   let nextFreeMs = Number.NEGATIVE_INFINITY;
   return {
     take(nowMs) {

@@ -23,6 +23,12 @@ export interface ReplayStores {
   close(): void;
 }
 
+/** Used tokens in memory are remembered in this process. */
+export interface LocalReplayStores extends ReplayStores {
+  /** The memory of a tenant that holds one. */
+  findMemory(tenant: string): ReplayMemory | undefined;
+}
+
 interface Held<T> {
   readonly store: T;
   leases: number;
@@ -32,7 +38,7 @@ export function createReplayStores({
   onEvent = () => {},
 }: {
   readonly onEvent?: (event: ReplayRedisEvent) => void;
-} = {}): ReplayStores {
+} = {}): LocalReplayStores {
   const memories = new Map<string, Held<ReplayMemory>>();
   const shared = new Map<string, Held<ReplayRedis>>();
 
@@ -71,6 +77,7 @@ export function createReplayStores({
       const make = () => createReplayRedis({ url, timeoutMs, onEvent });
       return hold(shared, JSON.stringify([url, timeoutMs]), make, (store) => store.close());
     },
+    findMemory: (tenant) => memories.get(tenant)?.store,
     status: () => ({
       entries: [...memories.values()].reduce((sum, { store }) => sum + store.entries, 0),
       shared: [...shared.values()].map(({ store }) => ({ store: store.name, connected: store.connected })),

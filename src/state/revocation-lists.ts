@@ -2,6 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import type { RevocationList } from '../gate/revocation.ts';
 import { type Clock, systemClock, type Timer } from '../keys/clock.ts';
 import {
+  type Copied,
   createDocumentFetcher,
   type FetchDocument,
   type ProxyEnvironment,
@@ -53,6 +54,8 @@ export interface RevocationLists {
   /** Holds the list at a URL, and begins to fetch if nobody held it yet. */
   holdUrl(url: string, policy: ListPolicy): RevocationLease;
   statuses(): RevocationStatus[];
+  /** Another process of ours has something new of this address: it is asked for at once, not when it is time. */
+  refresh(source: string): void;
   close(): void;
 }
 
@@ -68,9 +71,12 @@ export interface RevocationListsParts {
 /** A million entries with ids of 36 characters are 41 MB. */
 const maxListBytes = 128 * 1024 * 1024;
 
+const unforeseen = 'the fetch broke off for a reason that was not foreseen';
+
 interface Held {
   readonly list: RevocationList;
   readonly status: () => RevocationStatus;
+  readonly refresh: (source: string) => void;
   readonly close: () => void;
   leases: number;
 }
@@ -125,6 +131,9 @@ export function createRevocationLists({
       return hold(identityOfUrl(url, policy), () => createRemoteList(url, policy, parts));
     },
     statuses: () => [...held.values()].map(({ status }) => status()),
+    refresh(source) {
+      for (const each of held.values()) each.refresh(source);
+    },
     close() {
       for (const { close } of held.values()) close();
       held.clear();
@@ -150,7 +159,7 @@ function identityOfUrl(url: string, { refreshMs, timeoutMs, headers, ca }: ListP
 function fileList(path: string, revocations: Revocations, nowMs: number): Omit<Held, 'leases'> {
   const { entries, bytes } = revocations;
   const status = { url: path, readyOnce: true, entries, bytes, lastSuccessMs: nowMs, failures: 0 };
-  return { list: listOf(revocations, path), status: () => status, close: () => {} };
+  return { list: listOf(revocations, path), status: () => status, refresh: () => {}, close: () => {} };
 }
 
 function listOf(revocations: Revocations, name: string): RevocationList {
@@ -186,23 +195,25 @@ function createRemoteList(address: string, policy: ListPolicy, parts: RemotePart
 
   async function fetchList(): Promise<void> {
     next = undefined;
-    const problem = await receive().catch(() => 'the fetch broke off for a reason that was not foreseen');
+    const { problem, copied } = await receive().catch(() => ({ problem: unforeseen, copied: undefined }));
     if (closing.signal.aborted) return;
+    const tell = copied === undefined ? onEvent : () => {};
     if (problem === undefined) {
-      if (failures > 0) onEvent({ kind: 'recovered', url: name, failures });
+      if (failures > 0) tell({ kind: 'recovered', url: name, failures });
       failures = 0;
-      lastSuccessMs = clock.nowMs();
-      schedule(policy.refreshMs * (0.9 + random() / 10));
+      const ageMs = copied?.ageMs ?? 0;
+      lastSuccessMs = clock.nowMs() - ageMs;
+      schedule(Math.max(0, policy.refreshMs * (0.9 + random() / 10) - ageMs));
       return;
     }
     failures++;
     lastError = problem;
-    onEvent({ kind: 'listNotFetched', url: name, detail: problem, entriesLeft: current?.entries ?? 0 });
+    tell({ kind: 'listNotFetched', url: name, detail: problem, entriesLeft: current?.entries ?? 0 });
     schedule(Math.min(retryDelayMs(failures, random()), Math.max(policy.refreshMs, 1_000)));
   }
 
-  /** What was wrong, if anything. */
-  async function receive(): Promise<string | undefined> {
+  /** What was wrong, if anything; `copied`: somebody else has told of it. */
+  async function receive(): Promise<{ readonly problem?: string; readonly copied: Copied | undefined }> {
     const answer = await fetchDocument({
       url,
       headers: policy.headers,
@@ -212,22 +223,25 @@ function createRemoteList(address: string, policy: ListPolicy, parts: RemotePart
       maxBytes: maxListBytes,
       validators: current === undefined ? {} : validators,
       skipCaches: false,
+      reuseMs: policy.refreshMs / 5,
+      source: address,
       signal: closing.signal,
     });
-    if (answer.kind === 'failed') return answer.detail;
-    if (answer.kind === 'notModified') return undefined;
+    const { copied } = answer;
+    if (answer.kind === 'failed') return { problem: answer.detail, copied };
+    if (answer.kind === 'notModified') return { copied };
     const bytes = Buffer.from(answer.text, 'utf8');
     const newDigest = hash('sha256', bytes);
     if (current === undefined || newDigest !== digest) {
       const read = await parseRevocations(bytes);
-      if (read.kind === 'problem') return read.detail;
+      if (read.kind === 'problem') return { problem: read.detail, copied };
       current = read;
       list = listOf(read, name);
       digest = newDigest;
-      onEvent({ kind: 'listChanged', url: name, entries: read.entries });
+      if (copied === undefined) onEvent({ kind: 'listChanged', url: name, entries: read.entries });
     }
     validators = answer.validators;
-    return undefined;
+    return { copied };
   }
 
   function schedule(delayMs: number): void {
@@ -253,6 +267,11 @@ function createRemoteList(address: string, policy: ListPolicy, parts: RemotePart
       lastSuccessMs,
       failures,
     }),
+    refresh(source) {
+      if (source !== address || next === undefined) return;
+      next.timer.cancel();
+      void fetchList();
+    },
     close() {
       closing.abort();
       next?.timer.cancel();

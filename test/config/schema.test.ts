@@ -1,6 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { isPlanned } from '../../src/config/not-yet.ts';
 import { configSchema, configSchemaText } from '../../src/config/schema.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -60,14 +59,6 @@ test('a placeholder may stand wherever text is bound to a form', () => {
     ({ anyOf }) => Array.isArray(anyOf) && anyOf.some((one) => 'enum' in one) && anyOf.some((one) => 'pattern' in one),
   );
   expect(withPlaceholder).toHaveLength(listed.length);
-});
-
-test('no key of a later version is in it', () => {
-  const top = Object.keys((configSchema().properties ?? {}) as object);
-  const { tenant } = configSchema().definitions as Record<string, { properties: object }>;
-  const ofTenant = Object.keys(tenant?.properties ?? {});
-  expect(top.filter((key) => isPlanned([key]))).toEqual([]);
-  expect(ofTenant.filter((key) => isPlanned(['tenants', 'acme', key]))).toEqual([]);
 });
 
 test('defaults are given as a config would write them', () => {

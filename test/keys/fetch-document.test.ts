@@ -25,6 +25,8 @@ function request(url: string, more: Partial<DocumentRequest> = {}): DocumentRequ
     ca: undefined,
     validators: {},
     skipCaches: false,
+    reuseMs: 0,
+    source: url,
     signal: new AbortController().signal,
     ...more,
   };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { awaitSources } from '../../src/ops/awaited-sources.ts';
+import { createAwaiting, namesAwaited } from '../../src/ops/awaited-sources.ts';
 
 function source(url: string) {
   const one = { url, readyOnce: false };
@@ -8,7 +8,8 @@ function source(url: string) {
 
 test('a required source is awaited until it was fetched once, and named once however many tenants share it', () => {
   const [a, b] = [source('https://a/jwks'), source('https://b/jwks')];
-  const awaited = awaitSources(() => [a, a, b]);
+  const awaiting = createAwaiting();
+  const awaited = () => awaiting(namesAwaited([a, a, b]));
   expect(awaited()).toEqual(['https://a/jwks', 'https://b/jwks']);
   a.one.readyOnce = true;
   expect(awaited()).toEqual(['https://b/jwks']);
@@ -17,10 +18,7 @@ test('a required source is awaited until it was fetched once, and named once how
 });
 
 test('a required source that a reload brings does not unready a pod that was ready', () => {
-  const late = source('https://late/jwks');
-  let required = [late].slice(1);
-  const awaited = awaitSources(() => required);
-  expect(awaited()).toEqual([]);
-  required = [late];
-  expect(awaited()).toEqual([]);
+  const awaiting = createAwaiting();
+  expect(awaiting([])).toEqual([]);
+  expect(awaiting(['https://late/jwks'])).toEqual([]);
 });

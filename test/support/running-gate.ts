@@ -66,6 +66,12 @@ export interface SendOptions {
   readonly agent?: Agent;
 }
 
+/** What holds for one process has to hold for several: $WORKERS says how many a config gets that does not say. */
+function withWorkers(text: string): string {
+  const { WORKERS } = process.env;
+  return WORKERS === undefined || /^workers:/m.test(text) ? text : `${text.trimEnd()}\nworkers: ${WORKERS}\n`;
+}
+
 /** Starts `jwtgate run` on this config and waits until it serves. */
 export async function runGate(
   text: string,
@@ -77,7 +83,7 @@ export async function runGate(
   } = {},
 ): Promise<RunningGate> {
   const configPath = join(options.folder ?? newFolder(), 'config.yaml');
-  await writeFile(configPath, text);
+  await writeFile(configPath, withWorkers(text));
   const process = startJwtgate(['run', '--config', configPath, ...(options.args ?? [])], options);
   const started = await process.logged('started', {}, options.startsWithinMs);
   const proxyPort = portOf(started.proxy);
@@ -89,7 +95,7 @@ export async function runGate(
     opsPort,
     adminPort,
     configPath,
-    rewrite: (next) => writeFile(configPath, next),
+    rewrite: (next) => writeFile(configPath, withWorkers(next)),
     ops: (path) => ask(opsPort, path, {}),
     send: (path, { token, headers = {}, agent } = {}) =>
       ask(proxyPort, path, { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers }, agent),

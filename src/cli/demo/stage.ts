@@ -74,6 +74,7 @@ async function startGate(configPath: string, cast: Cast, writer: LineWriter, log
   if (result.kind === 'started') return result.server;
   if (result.kind === 'cannotListen')
     throw new Error(`can't listen where the demo's config says (${result.setting}): ${result.code}`);
+  if (result.kind === 'workersFailed') throw new Error(result.detail);
   throw new Error(`the demo's own config is refused:\n${formatProblems(result.problems, { color: false })}`);
 }
 

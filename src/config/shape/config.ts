@@ -26,6 +26,9 @@ const proxyRange = z.string().refine((text) => text === 'unix' || isCidr(text), 
   error: 'must be an address range such as 10.0.0.0/8 or fd00::/8, or unix',
 });
 
+/** `auto` makes no more of them either. */
+export const mostWorkers = 64;
+
 /** Every key of the main file but `tenants`, `templates` and `include`, which are gathered over all files. */
 export const globalFields = lazyFields({
   listen: () =>
@@ -69,6 +72,15 @@ export const globalFields = lazyFields({
       'HTTP/2 for clients that come over TLS and ask for it (ALPN), beside HTTP/1.1: true, false, or {maxStreams}. Default: true.',
     ),
   ),
+  workers: () =>
+    z
+      .union([z.literal('auto'), count(1, mostWorkers)], {
+        error: `must be auto, or a whole number from 1 to ${mostWorkers}`,
+      })
+      .prefault(1)
+      .describe(
+        'How many processes serve, one core each; `auto`: as many as the cores that the machine and the control group give. 1: no process but this one. Default: 1.',
+      ),
   mode: () =>
     mode
       .prefault('enforce')
@@ -191,6 +203,8 @@ export const globals = z.strictObject(globalFields);
 
 /** The main file's own keys, with defaults filled in. */
 export type GlobalConfig = z.output<typeof globals>;
+
+export type WorkersConfig = GlobalConfig['workers'];
 
 /** Keys that every file may have. */
 export const sharedFields = lazyFields({

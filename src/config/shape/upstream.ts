@@ -48,7 +48,9 @@ const upstreamObject = lazyObject({
   maxConnections: () =>
     count(1, 65_535)
       .prefault(256)
-      .describe('Most connections open to this upstream at a time; further requests wait. Default: 256.'),
+      .describe(
+        'Most connections open to this upstream at a time, of all workers together; further requests wait. Default: 256.',
+      ),
   tls: () => upstreamTls.optional().describe('TLS settings, for https:// only.'),
   hostHeader: () =>
     z

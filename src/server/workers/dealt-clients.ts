@@ -1,0 +1,62 @@
+import type { Socket } from 'node:net';
+import { type OpenArrivals, socketOptions } from '../../wire/arrivals.ts';
+import type { ListenAddress } from '../../wire/listen-address.ts';
+import type { ListenerName } from '../serving.ts';
+
+/** The worker's end of what the primary's dealers deal out. */
+export interface DealtClients {
+  /** Whom each listener's clients go to. */
+  readonly arrivals: { readonly [listener in ListenerName]: OpenArrivals };
+  /** Undefined: it has left already. */
+  receive(listener: ListenerName, socket: Socket | undefined): void;
+}
+
+/** Clients taken over since the start, and those of them that are still connected. */
+export interface DealtCounts {
+  readonly taken: number;
+  readonly open: number;
+}
+
+/** What the primary listens on; `verify` undefined: there is no such listener. */
+export type DealtListeners = { readonly listen: ListenAddress; readonly verify: ListenAddress | undefined };
+
+/** `onChange` hears of each that comes or goes. */
+export function createDealtClients(listeners: DealtListeners, onChange: (counts: DealtCounts) => void): DealtClients {
+  const admits = new Map<ListenerName, (socket: Socket) => void>();
+  let taken = 0;
+  let open = 0;
+
+  const arrivalsOf =
+    (listener: ListenerName): OpenArrivals =>
+    async (admit) => {
+      admits.set(listener, admit);
+      // It is the primary that stops dealing; what it had dealt before is served.
+      return { address: listeners[listener] ?? listeners.listen, close: () => undefined };
+    };
+
+  return {
+    arrivals: { listen: arrivalsOf('listen'), verify: arrivalsOf('verify') },
+    receive(listener, socket) {
+      taken++;
+      if (socket !== undefined && isThere(socket, listeners[listener])) {
+        open++;
+        socket.once('close', () => {
+          open--;
+          onChange({ taken, open });
+        });
+        socket.allowHalfOpen = socketOptions.allowHalfOpen;
+        socket.setNoDelay(socketOptions.noDelay);
+        socket.setKeepAlive(socketOptions.keepAlive);
+        admits.get(listener)?.(socket);
+      }
+      onChange({ taken, open });
+    },
+  };
+}
+
+/** A peer without an address is one on a unix socket, which may be trusted: on TCP it is one that has left. */
+function isThere(socket: Socket, address: ListenAddress | undefined): boolean {
+  if (address?.kind === 'unix' || socket.remoteAddress !== undefined) return true;
+  socket.on('error', () => undefined).destroy();
+  return false;
+}
