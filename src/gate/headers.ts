@@ -183,12 +183,19 @@ const mostDescribedNames = 2000;
 function describeName(name: string): NameDescription {
   const known = describedNames.get(name);
   if (known !== undefined) return known;
+  // Made-up names are a client's to send: once the table is full they are worked out each time.
+  if (describedNames.size >= mostDescribedNames || name.length >= 64) return workOut(name);
+  // A copy: what the parser cut out of a request's head would keep the whole head in memory.
+  const kept = Buffer.from(name, 'latin1').toString('latin1');
+  const description = workOut(kept);
+  describedNames.set(kept, description);
+  return description;
+}
+
+function workOut(name: string): NameDescription {
   const folded = foldName(name);
   const nameClass = forwardedPrefix.test(folded) ? 'forwarded' : (classByFoldedName.get(folded) ?? 'end-to-end');
-  const description: NameDescription = { lower: name.toLowerCase(), folded, nameClass };
-  // Made-up names are a client's to send: once the table is full they are worked out each time.
-  if (describedNames.size < mostDescribedNames && name.length < 64) describedNames.set(name, description);
-  return description;
+  return { lower: name.toLowerCase(), folded, nameClass };
 }
 
 const ownOfEachProxy: ReadonlySet<NameClass> = new Set(['hop-by-hop', 'forwarded', 'trace-context']);
