@@ -6,14 +6,9 @@ import { parts } from './put-off.ts';
 import type { Arch, Runtime } from './runtime.ts';
 
 /** A small young generation: least memory by far, at no measured cost in CPU. */
-const heapFlags = [
-  '--max-semi-space-size=1',
-  '--heap-growing-percent=10',
-  '--no-parallel-scavenge',
-  '--no-concurrent-array-buffer-sweeping',
-];
+const heapFlags = ['--max-semi-space-size=1', '--no-parallel-scavenge', '--no-concurrent-array-buffer-sweeping'];
 /** SIGUSR1 would open a debugger that every container of the pod can reach. */
-const runtimeFlags = [...heapFlags, '--disable-sigusr1'];
+export const runtimeFlags = [...heapFlags, '--disable-sigusr1'];
 /** V8 draws the seed of its hash tables at random, and a code cache shows their order. It is for that one run. */
 const cacheFlags = [...heapFlags, '--random-seed=42'];
 

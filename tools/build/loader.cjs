@@ -3,6 +3,7 @@
 // Node's own `useCodeCache` holds only what is compiled before anything runs; this one, what a start and a request
 // compiled (warm-up.cjs). It also lets parts of the bundle wait until they are asked for.
 const { getRawAsset } = require('node:sea');
+const { setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
 
 const loaded = new Map();
@@ -38,3 +39,7 @@ function findCache(part) {
 }
 
 requirePart('./jwtgate.cjs');
+
+// Under load the old generation then grows less. Once the start is over, and not among the executable's own flags:
+// V8 refuses the code caches that Node has built in when this one is another, and a start would take 17 ms of CPU more.
+setTimeout(setFlagsFromString, 1_000, '--heap-growing-percent=10').unref();
