@@ -12,6 +12,7 @@ import type { ServerOptions, StartResult } from './running.ts';
 import { createServedPlaces } from './served-places.ts';
 import { startServing } from './serving.ts';
 import { showAddress } from './show-address.ts';
+import { createTicketSecrets } from './ticket-secrets.ts';
 import { openWatchtower, type Watchtower } from './watchtower.ts';
 
 export interface Beginning {
@@ -31,8 +32,14 @@ export async function startAlone(
   const report = createReloadReport(log, Date.now);
   const tellFrontDuties = createFrontDuties(log);
   let draining: Promise<void> | undefined;
-  const start = await startServing(first, { env, version: build.version, state, writer, log, logChoice });
-  if (start.kind === 'cannotListen') return start;
+  const tickets = createTicketSecrets((secret) => serving.useTicketSecret(secret));
+  const { version } = build;
+  const ticketSecret = tickets.current;
+  const start = await startServing(first, { env, version, state, writer, log, logChoice, ticketSecret });
+  if (start.kind === 'cannotListen') {
+    tickets.stop();
+    return start;
+  }
   const { serving } = start;
   const reloads = createReloads({
     source,
@@ -110,6 +117,7 @@ export async function startAlone(
     const drained = serving.drain({ delayMs, drainMs });
     log.info('draining', { cause, active_requests: active, delay_ms: delayMs, at_most_ms: delayMs + drainMs });
     reloads.stop();
+    tickets.stop();
     await drained;
     await watchtower.close();
     state.close();

@@ -24,6 +24,7 @@ import { listTenants, type TenantPage, type TenantQuery } from '../status/tenant
 import type { OpenArrivals } from '../wire/arrivals.ts';
 import { createFrontDoor, type FrontDoor } from '../wire/front-door.ts';
 import type { ListenAddress } from '../wire/listen-address.ts';
+import type { TicketSecret } from '../wire/tls/ticket-keys.ts';
 import { createVerifyListener, type VerifyListener } from '../wire/verify/listener.ts';
 import type { KeptState } from './kept-state.ts';
 import { applyLogSettings, type LogChoice } from './log-choice.ts';
@@ -39,6 +40,8 @@ export interface ServingOptions {
   readonly logChoice: LogChoice;
   /** Instead of listening: another process does, and deals its clients out to us. */
   readonly dealt?: { readonly [listener in ListenerName]: OpenArrivals } | undefined;
+  /** What keys of TLS session tickets are made of, until `useTicketSecret`; default: drawn here. */
+  readonly ticketSecret?: TicketSecret | undefined;
   /** When the first config went live; default: now. */
   readonly liveSinceMs?: number | undefined;
 }
@@ -61,6 +64,8 @@ export interface Serving {
   tenants(query: TenantQuery): TenantPage;
   /** Requests from now on are judged by this config; those under way end with the one they began with. */
   adopt(next: LoadedConfig, nowMs?: number): void;
+  /** For keys of TLS session tickets from now on. */
+  useTicketSecret(secret: TicketSecret): void;
   /** Required sources that were never fetched. */
   awaited(): readonly string[];
   /** Goes on for `delayMs` (default: 0), stops accepting, waits `drainMs` for what is under way, then cuts it. */
@@ -76,7 +81,7 @@ export type ServingStart =
   | { readonly kind: 'cannotListen'; readonly setting: ListenerName; readonly code: string };
 
 export async function startServing(first: LoadedConfig, options: ServingOptions): Promise<ServingStart> {
-  const { env, version, state, writer, log, logChoice, dealt, liveSinceMs = Date.now() } = options;
+  const { env, version, state, writer, log, logChoice, dealt, ticketSecret, liveSinceMs = Date.now() } = options;
   const { signingKeys } = state.sending;
   const traffic = zeroTraffic();
   const newRequestId = createRequestIds();
@@ -100,7 +105,8 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
   let frontDoor: FrontDoor;
   let verifyListener: VerifyListener | undefined;
   try {
-    frontDoor = await createFrontDoor({ listen, arrivals: dealt?.listen, gate, lane, tls, onHandshake });
+    const arrivals = dealt?.listen;
+    frontDoor = await createFrontDoor({ listen, arrivals, gate, lane, tls, ticketSecret, onHandshake });
   } catch (error) {
     return giveUp('listen', error);
   }
@@ -189,6 +195,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
       frontDoor.retainUpstreams(upstreamKeys(policy));
       forgetTenants(traffic, policy.tenants);
     },
+    useTicketSecret: frontDoor.useTicketSecret,
     async drain(waits) {
       await Promise.all([frontDoor.close(waits), verifyListener?.close(waits)]);
       tlsReport.close();

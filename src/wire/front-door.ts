@@ -11,6 +11,7 @@ import type { ListenAddress } from './listen-address.ts';
 import { createNodeLane } from './node-lane.ts';
 import type { HandshakeEnd } from './tls/handshake-end.ts';
 import type { ServerTls } from './tls/server-tls.ts';
+import type { TicketSecret } from './tls/ticket-keys.ts';
 import { openTlsDoor } from './tls/tls-door.ts';
 
 export interface FrontDoorOptions {
@@ -23,6 +24,8 @@ export interface FrontDoorOptions {
   readonly lane?: 'auto' | 'node' | undefined;
   /** Undefined: plain HTTP is spoken, and no TLS. */
   readonly tls?: ServerTls | undefined;
+  /** What keys of session tickets are made of; default: drawn here. */
+  readonly ticketSecret?: TicketSecret | undefined;
   /** Told of each TLS handshake that has ended, well or not. */
   readonly onHandshake?: ((end: HandshakeEnd, detail: string) => void) | undefined;
 }
@@ -47,6 +50,8 @@ export interface FrontDoor {
    * came by the former rules go: at once, or after the answer that is under way.
    */
   useTls(tls: ServerTls): void;
+  /** For session tickets from now on; those before are worth nothing any more, which costs a full handshake. */
+  useTicketSecret(secret: TicketSecret): void;
 }
 
 /** What a WebSocket client gets to answer our Close frame. */
@@ -58,7 +63,7 @@ const goodbyeMs = 500;
  * listen.
  */
 export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontDoor> {
-  const { listen, gate, lane = 'auto', tls, onHandshake = () => undefined } = options;
+  const { listen, gate, lane = 'auto', tls, ticketSecret, onHandshake = () => undefined } = options;
   const openArrivals = options.arrivals ?? listenAt(listen);
   const sessions = createUpstreamSessions();
   const bridge = createBridge(sessions);
@@ -74,7 +79,7 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
     if (socket.alpnProtocol === 'h2') http2Lane?.accept(socket);
     else firstLane.accept(socket);
   };
-  const door = tls && openTlsDoor({ tls, gate, onHandshake, accept: acceptSecure, lanes });
+  const door = tls && openTlsDoor({ tls, ticketSecret, gate, onHandshake, accept: acceptSecure, lanes });
   const accept = door === undefined ? firstLane.accept : door.accept;
   let accepting = true;
   let whenEmpty = () => {};
@@ -152,5 +157,6 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
       currentTls = next;
       door?.use(next);
     },
+    useTicketSecret: (secret) => door?.useTicketSecret(secret),
   };
 }

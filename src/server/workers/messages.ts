@@ -10,6 +10,7 @@ import type { PublishedKey } from '../../sign/signing-keys.ts';
 import type { ProvisionResult } from '../../state/provisions.ts';
 import type { Taken } from '../../state/rate-limit.ts';
 import type { TenantPage, TenantQuery } from '../../status/tenant-facts.ts';
+import type { TicketSecret } from '../../wire/tls/ticket-keys.ts';
 import type { LogChoice } from '../log-choice.ts';
 import type { ListenerName } from '../serving.ts';
 import type { Answers, Channel } from './channel.ts';
@@ -45,6 +46,8 @@ export type ToWorker = {
   explain: { ask: string; answer: Explanation | { readonly problem: string } };
   tenants: { ask: TenantQuery; answer: TenantPage };
   logLevel: { ask: LogLevel; answer: undefined };
+  /** What keys of TLS session tickets are made of from now on: the same everywhere, so that any worker resumes a session. */
+  ticketSecret: { ask: TicketSecret; answer: undefined };
   /** Serve no longer than this. The answer comes when all is over, and the process ends with it. */
   drain: { ask: { readonly delayMs: number; readonly drainMs: number }; answer: Measured };
 };

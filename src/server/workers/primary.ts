@@ -10,6 +10,7 @@ import { createReloads } from '../reloads.ts';
 import type { ServerOptions, StartResult } from '../running.ts';
 import { createServedPlaces } from '../served-places.ts';
 import { showAddress } from '../show-address.ts';
+import { createTicketSecrets } from '../ticket-secrets.ts';
 import { openWatchtower, type Watchtower } from '../watchtower.ts';
 import { askedAdminSources, askedTenants } from './asked-admin.ts';
 import { createCrew } from './crew.ts';
@@ -97,7 +98,11 @@ export async function startPrimary(
       },
     }),
     start: rollOut.start,
-    onServing: dealers.deal,
+    onServing(worker) {
+      // Before its first client; one that started while they were changed would have missed it.
+      worker.channel.tell('ticketSecret', tickets.current);
+      dealers.deal();
+    },
     onEnded(worker) {
       shared.forget(worker);
       measures.onEnded(worker);
@@ -110,6 +115,9 @@ export async function startPrimary(
     },
   });
   serving = () => crew.serving;
+  const tickets = createTicketSecrets((secret) => {
+    for (const { channel } of serving()) channel.tell('ticketSecret', secret);
+  });
   shared.onNews((source) => {
     for (const { channel } of serving()) channel.tell('news', { source });
   });
@@ -165,6 +173,7 @@ export async function startPrimary(
     await crew.dismiss(leave, withinMs);
     dealers.close();
     certificates.close();
+    tickets.stop();
     await Promise.all(relays);
     await watchtower?.close();
   }

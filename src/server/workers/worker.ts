@@ -55,6 +55,7 @@ export function runWorker({ port, writer, log }: WorkerOptions): Promise<'draine
     logLevel(level) {
       atPost().log.level = level;
     },
+    ticketSecret: (secret) => atPost().serving.useTicketSecret(secret),
     async drain(waits) {
       const { serving, close } = atPost();
       await serving.drain(waits);

@@ -1,4 +1,4 @@
-import { constants } from 'node:crypto';
+import { constants, hash } from 'node:crypto';
 import type { TlsOptions } from 'node:tls';
 
 /** What a listener speaks TLS with; compiled by the config. */
@@ -36,12 +36,9 @@ const cipherSuites = [
   'ECDHE-RSA-CHACHA20-POLY1305',
 ];
 
-/**
- * For Node's TLS server. Each call makes a context of its own, with ticket keys of its own: no session of one context
- * is resumed in another, and so none outlives the CAs that its client was verified by.
- */
+/** For Node's TLS server, but for the keys of its session tickets (`ticketKeys`). */
 export function serverOptions(tls: ServerTls): TlsOptions {
-  const { cert, key, clientCa, clientCrl, clientAuth, minVersion, http2 } = tls;
+  const { cert, key, clientCa, clientCrl, clientAuth, minVersion, http2, id } = tls;
   return {
     cert,
     key,
@@ -50,6 +47,9 @@ export function serverOptions(tls: ServerTls): TlsOptions {
     ciphers: cipherSuites.join(':'),
     // A client that renegotiates makes us pay for a handshake each time (CVE-2011-1473).
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
+    // Node's default is made of the command line, which is another in each worker: OpenSSL resumes no session of a client
+    // with a certificate then. At most 32 characters.
+    sessionIdContext: hash('sha256', id, 'base64url').slice(0, 32),
     requestCert: clientCa !== undefined,
     // Where optional, a certificate that is not valid is refused by `judgeClient`.
     rejectUnauthorized: clientCa !== undefined && clientAuth === 'required',

@@ -3,9 +3,12 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { judgeClient } from './client-certificate.ts';
 import { type HandshakeEnd, handshakeEndOf } from './handshake-end.ts';
 import { type ServerTls, serverOptions } from './server-tls.ts';
+import { newTicketSecret, type TicketSecret, ticketKeys } from './ticket-keys.ts';
 
 export interface TlsAcceptorOptions {
   readonly tls: ServerTls;
+  /** Default: one of its own. */
+  readonly ticketSecret?: TicketSecret | undefined;
   /** From accepting a connection to the end of its handshake. */
   readonly handshakeMs: () => number;
   /** The handshake is complete and the client judged by `tls`; ALPN's choice is in `socket.alpnProtocol`. */
@@ -23,6 +26,8 @@ export interface TlsAcceptor {
   accept(socket: Socket): void;
   /** Another certificate, or other clients to believe: for connections from now on. */
   use(tls: ServerTls): void;
+  /** Other keys for session tickets: what was sent by the former ones is resumed no more. */
+  useTicketSecret(secret: TicketSecret): void;
   /** Gives up the handshakes that are under way. */
   close(): void;
 }
@@ -44,12 +49,15 @@ interface Handshake {
 
 export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
   const { handshakeMs, onSecure, onPlain, onHandshake, mostHandshakes = defaultMostHandshakes } = options;
+  let current = options.tls;
+  let ticketSecret = options.ticketSecret ?? newTicketSecret();
   /** In order of arrival. */
   const underWay = new Map<Socket, Handshake>();
 
   /** Never listens: the front door hands it connections. One that is replaced serves those it was handed. */
   const createContext = (tls: ServerTls): Server => {
     const server = createServer(serverOptions(tls));
+    server.setTicketKeys(ticketKeys(ticketSecret, tls));
     server.on('secureConnection', (socket: TLSSocket) => {
       const handshake = underWay.get(wrappedBy(socket));
       const verdict = judgeClient(socket, tls, Date.now());
@@ -75,7 +83,7 @@ export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
     return server;
   };
 
-  let context = createContext(options.tls);
+  let context = createContext(current);
 
   const begin = (socket: Socket): Handshake => {
     const cut = (end: HandshakeEnd, detail: string) => {
@@ -128,7 +136,12 @@ export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
       });
     },
     use(tls) {
+      current = tls;
       context = createContext(tls);
+    },
+    useTicketSecret(secret) {
+      ticketSecret = secret;
+      context.setTicketKeys(ticketKeys(secret, current));
     },
     close() {
       for (const { socket } of underWay.values()) socket.destroy();

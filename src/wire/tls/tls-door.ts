@@ -5,10 +5,12 @@ import { clientCertificate } from './client-certificate.ts';
 import type { HandshakeEnd } from './handshake-end.ts';
 import { refusePlainHttp } from './plain-http.ts';
 import type { ServerTls } from './server-tls.ts';
+import type { TicketSecret } from './ticket-keys.ts';
 import { createTlsAcceptor } from './tls-acceptor.ts';
 
 export interface TlsDoorOptions {
   readonly tls: ServerTls;
+  readonly ticketSecret?: TicketSecret | undefined;
   readonly gate: () => Gate;
   readonly onHandshake: (end: HandshakeEnd, detail: string) => void;
   /** Serves a client whose handshake is complete. */
@@ -21,13 +23,14 @@ export interface TlsDoorOptions {
 export interface TlsDoor {
   accept(socket: Socket): void;
   use(tls: ServerTls): void;
+  useTicketSecret(secret: TicketSecret): void;
   close(): void;
 }
 
 /** setTimeout counts in 31 bits. */
 const mostTimerMs = 2 ** 31 - 1;
 
-export function openTlsDoor({ tls, gate, onHandshake, accept, lanes }: TlsDoorOptions): TlsDoor {
+export function openTlsDoor({ tls, ticketSecret, gate, onHandshake, accept, lanes }: TlsDoorOptions): TlsDoor {
   let current = tls;
   /** By whose rules each client was let in. */
   const letInBy = new Map<Socket, string>();
@@ -44,6 +47,7 @@ export function openTlsDoor({ tls, gate, onHandshake, accept, lanes }: TlsDoorOp
 
   const acceptor = createTlsAcceptor({
     tls,
+    ticketSecret,
     handshakeMs: () => gate().timeouts.headerMs,
     onSecure(socket, { trustId }) {
       // Begun by rules that were replaced before it was done.
@@ -64,6 +68,7 @@ export function openTlsDoor({ tls, gate, onHandshake, accept, lanes }: TlsDoorOp
   return {
     accept: acceptor.accept,
     close: acceptor.close,
+    useTicketSecret: acceptor.useTicketSecret,
     use(next) {
       if (next.id !== current.id) acceptor.use(next);
       const asBefore = next.trustId === current.trustId;
