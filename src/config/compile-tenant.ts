@@ -197,7 +197,7 @@ export interface HeldSources {
 
 /** Opens a prepared tenant's key sources and makes it what the gate serves. Each lease taken is put into `into`. */
 export function openTenant(
-  prepared: PreparedTenant & Pick<Tenant, 'mode'>,
+  prepared: PreparedTenant & Pick<Tenant, 'mode' | 'elsewhere'>,
   upstream: Upstream,
   sources: Pick<KeySources, 'acquire'> | undefined,
   revocations: readonly RevocationList[],
@@ -226,6 +226,7 @@ export function openTenant(
     mode: prepared.mode,
     upstream,
     locations,
+    elsewhere: prepared.elsewhere,
     algorithms,
     keys: prepared.standIn ?? createKeyRing(keySources, { algorithms, kid }),
     checks,

@@ -29,6 +29,7 @@ import {
   openTenant,
   type PreparedTenant,
 } from './compile-tenant.ts';
+import { compileTokenPlaces } from './compile-token-places.ts';
 import { compileUnrecognised } from './compile-unrecognised.ts';
 import { createUpstreamCompiler } from './compile-upstream.ts';
 import { hashConfig } from './config-hash.ts';
@@ -120,13 +121,15 @@ export async function compileConfig(
   const tenants = new Map<string, Tenant>();
   const { revocations, replays } = load.deps;
   const revokedForAll = openRevoked(globalRevoked, revocations, held);
+  const elsewhereOf = compileTokenPlaces(prepared);
   for (const one of prepared) {
     await pause();
     const opened = openReplays(one, replays, held);
     const revoked = [...revokedForAll, ...openRevoked(one.revoked, revocations, held)];
     // Each has one: upstreamPresent.
     const mode = globals.config.mode === 'report' ? 'report' : (one.tenant.config.mode ?? 'enforce');
-    tenants.set(one.tenant.id, openTenant({ ...one, mode }, one.upstream as Upstream, sources, revoked, opened, held));
+    const asked = { ...one, mode, elsewhere: elsewhereOf(one) };
+    tenants.set(one.tenant.id, openTenant(asked, one.upstream as Upstream, sources, revoked, opened, held));
   }
   const hashes = await hashConfig(model, files, load.deps.env, pause);
   const policy: Policy = Object.freeze({

@@ -38,7 +38,10 @@ export function createGate({ policy, verdicts, now, newRequestId, tracer, onFini
       const id = given.length === 1 ? (given[0] as string) : '';
       return requestIdForm.test(id) ? id : newRequestId();
     },
-    isReservedName: (name) => policy.reservedNames.has(foldName(name)),
+    isBarredTrailer: (name) => {
+      const folded = foldName(name);
+      return policy.reservedNames.has(folded) || policy.judgedNames.folded.has(folded);
+    },
     decide: tracer === undefined ? judge : traced(tracer, judge),
     refuse: (reason, detail, { head, allowed, status, close } = {}) => {
       const facts: DecisionFacts = allowed?.facts ?? { tenant: undefined, path: pathOf(head?.target) };

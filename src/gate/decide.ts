@@ -3,7 +3,7 @@ import { type Cors, isPreflight } from './cors.ts';
 import type { Allowed, Answered, Decision, DecisionFacts, Refused } from './decision.ts';
 import { type Denial, deny, distrusts } from './denial.ts';
 import { upstreamHeaders } from './headers.ts';
-import { filledLocations, type Identified, type Judgement, judge } from './judge.ts';
+import { type Identified, type Judgement, judge } from './judge.ts';
 import type { TokenLocation } from './locate.ts';
 import { parseTarget, type Target } from './path.ts';
 import type { Policy } from './policy.ts';
@@ -11,6 +11,7 @@ import { withoutQueryParameters } from './query.ts';
 import { type ErrorFormat, refuse } from './refuse.ts';
 import type { RequestHead } from './request-head.ts';
 import { prepare, type Ready, type Signing, sendAsIs } from './send.ts';
+import { filledLocations } from './unjudged.ts';
 
 export type { Circumstances } from './case.ts';
 

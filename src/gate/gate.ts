@@ -54,8 +54,11 @@ export interface Gate {
   isTrustedProxy(peer: string): boolean;
   /** Id of a new request: the X-Request-Id of a trusted proxy where it is fit to be one, else a fresh one. */
   requestId(peer: string, headers: readonly string[]): string;
-  /** Is this a name that no client may send (trailers included)? Every spelling that folds to one counts. */
-  isReservedName(name: string): boolean;
+  /**
+   * Is this a name that no trailer may have: one that only we send, or one that was judged among the headers, where an
+   * upstream may merge the two? Every spelling that folds to one counts.
+   */
+  isBarredTrailer(name: string): boolean;
   /** Answers at once when no key must be fetched and no slow crypto run; never throws, never rejects. */
   decide(head: RequestHead, body: RequestBody): Decision | Promise<Decision>;
   /**

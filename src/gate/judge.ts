@@ -5,13 +5,14 @@ import type { DecisionFacts, LoggedClaims } from './decision.ts';
 import { type Denial, deny } from './denial.ts';
 import { emitIdentityHeaders } from './identity-headers.ts';
 import { readJsonBody } from './json-body.ts';
-import { type LocatedToken, locateToken, locationName, readLocation, type TokenLocation } from './locate.ts';
-import type { Policy, Tenant } from './policy.ts';
+import { type LocatedToken, locateToken, locationName, type TokenLocation } from './locate.ts';
+import type { Policy } from './policy.ts';
 import { alternativeHolds } from './recognise.ts';
 import { judgeReplay } from './replay.ts';
 import { judgeRevocation } from './revocation.ts';
 import type { RuleInput } from './rule.ts';
 import { type Json, type JsonObject, parseToken, type UnverifiedToken } from './token.ts';
+import { filledLocations, unjudgedLocations } from './unjudged.ts';
 import { type Verdict, type VerifiedToken, verifySignature } from './verify.ts';
 
 /** What became of a case: who it is, that it may go on without saying so, or why it may not. */
@@ -69,14 +70,11 @@ export function judge(this_: Case): Judgement | Promise<Judgement> {
     if (byBasic !== undefined) return byBasic;
   }
   if (located.kind === 'found') return judgeToken(this_, located);
-  if (access === 'optional') return { outcome: { kind: 'anonymous', stripped: [] }, facts: factsOf(this_) };
+  if (access === 'optional') {
+    return { outcome: { kind: 'anonymous', stripped: unjudgedLocations(this_, undefined) }, facts: factsOf(this_) };
+  }
   const missing = deny('tokenMissing', `no token in ${tenant.locations.map(locationName).join(', ')}`);
   return { outcome: missing, facts: factsOf(this_) };
-}
-
-/** Where no token is judged, none travels on; another scheme's credential in the same header does. */
-export function filledLocations({ head, target, tenant }: Case): readonly TokenLocation[] {
-  return tenant.locations.filter((location) => readLocation(head, target.query, location).kind !== 'empty');
 }
 
 const basicLocation: TokenLocation = { kind: 'header', name: 'authorization', scheme: 'basic' };
@@ -101,7 +99,8 @@ function judgeBasic(this_: Case, located: LocatedToken): Judgement | undefined {
   this_.circumstances.rehearsal?.at('headers');
   const identity = identityHeaders(this_, {}, 'basic');
   if ('kind' in identity) return { outcome: identity, facts };
-  const stripped = tenant.forwardToken === 'keep' ? [] : [basicLocation];
+  const judged = tenant.forwardToken === 'keep' ? [] : [basicLocation];
+  const stripped = [...judged, ...unjudgedLocations(this_, basicLocation)];
   return {
     outcome: { kind: 'identified', by: 'basic', token: undefined, claims: {}, stripped, identity, body: undefined },
     facts,
@@ -236,7 +235,7 @@ function identify(
     by: 'token',
     token,
     claims,
-    stripped: stripped(tenant, located),
+    stripped: stripped(this_, located),
     identity,
     body,
   };
@@ -286,8 +285,11 @@ function identityHeaders(
 /** Tells the upstream of a tenant with two ways in which one was used: `token` or `basic`. Always reserved. */
 export const wayHeader = 'X-Jwt-Auth';
 
-/** By default a query or cookie token stays here, and always a copy that was not the judged one. */
-function stripped({ forwardToken }: Tenant, { location, copies }: Found): readonly TokenLocation[] {
+/** By default a query or cookie token stays here, and always what was not the judged one. */
+function stripped(this_: Case, { location, copies }: Found): readonly TokenLocation[] {
+  const { forwardToken } = this_.tenant;
   const strip = forwardToken === undefined ? location.kind !== 'header' : forwardToken === 'strip';
-  return strip ? [location, ...copies] : copies;
+  const unjudged = unjudgedLocations(this_, location);
+  const others = unjudged.length === 0 ? copies : [...copies, ...unjudged];
+  return strip ? [location, ...others] : others;
 }

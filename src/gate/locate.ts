@@ -114,7 +114,8 @@ function readCookie(head: HeadToSearch, name: string): LocationContent {
   return value === undefined ? empty : { kind: 'token', unverifiedToken: value };
 }
 
-function cookieName(pair: string): string | undefined {
+/** Name of one `name=value` of a Cookie line. */
+export function cookieName(pair: string): string | undefined {
   const equals = pair.indexOf('=');
   return equals === -1 ? undefined : pair.slice(0, equals).trim();
 }
@@ -123,19 +124,22 @@ function cookieName(pair: string): string | undefined {
 function readWebSocketProtocol(head: HeadToSearch, prefix: string): LocationContent {
   if (!headerValues(head, 'upgrade').some((value) => value.trim().toLowerCase() === 'websocket')) return empty;
   const entries = headerValues(head, 'sec-websocket-protocol').flatMap((line) => line.split(','));
-  const tokens = entries.flatMap((entry) => {
-    const offered = entry.trim();
-    return offered.startsWith(prefix) ? [offered.slice(prefix.length)] : [];
-  });
-  if (tokens.length === 0) return empty;
-  if (tokens.length > 1) return { kind: 'ambiguous', detail: `several WebSocket protocols begin with ${prefix}` };
-  return { kind: 'token', unverifiedToken: tokens[0] as string };
+  const offers = entries.map((entry) => entry.trim()).filter((offered) => beginsWith(offered, prefix));
+  if (offers.length > 1) return { kind: 'ambiguous', detail: `several WebSocket protocols begin with ${prefix}` };
+  const [offered] = offers;
+  if (offered === undefined || !offered.startsWith(prefix)) return empty;
+  return { kind: 'token', unverifiedToken: offered.slice(prefix.length) };
+}
+
+/** Letter case ignored: to us the prefix is as it is spelled, but an upstream may be less exact. */
+export function beginsWith(offered: string, prefix: string): boolean {
+  return offered.length >= prefix.length && offered.slice(0, prefix.length).toLowerCase() === prefix.toLowerCase();
 }
 
 /** A Sec-WebSocket-Protocol line without the entries that begin so; undefined when none is left. */
 export function withoutProtocols(line: string, prefixes: readonly string[]): string | undefined {
   const entries = line.split(',').map((entry) => entry.trim());
-  const kept = entries.filter((entry) => entry !== '' && !prefixes.some((prefix) => entry.startsWith(prefix)));
+  const kept = entries.filter((entry) => entry !== '' && !prefixes.some((prefix) => beginsWith(entry, prefix)));
   return kept.length === 0 ? undefined : kept.join(', ');
 }
 

@@ -13,6 +13,7 @@ import type { Replay } from './replay.ts';
 import type { RevocationList } from './revocation.ts';
 import type { Rule } from './rule.ts';
 import type { Sending } from './send.ts';
+import type { TokenPlaces } from './token-places.ts';
 
 /** A compiled, frozen config: all that serving needs, and nothing it has to interpret. */
 export interface Policy {
@@ -78,6 +79,8 @@ export interface Tenant {
   readonly upstream: Upstream;
   /** Accepted locations in the order they are tried. */
   readonly locations: readonly TokenLocation[];
+  /** Where tenants of the same upstream take tokens from; undefined: nowhere but where this one does. */
+  readonly elsewhere?: TokenPlaces | undefined;
   /** Algorithm names this tenant accepts; a token's own word never widens it. */
   readonly algorithms: ReadonlySet<string>;
   readonly keys: KeyRing;

@@ -37,11 +37,27 @@ export function findQueryParameter(query: string | undefined, name: string): Que
 export function withoutQueryParameters(query: string | undefined, names: readonly string[]): string | undefined {
   if (query === undefined || names.length === 0) return query;
   const dropped = names.map(foldQueryName);
-  const kept = query.split('&').filter((pair) => {
-    const folded = foldedNameOf(pair);
+  const stays = (part: string) => {
+    const folded = foldedNameOf(part);
     return folded === undefined || !dropped.includes(folded);
-  });
+  };
+  const kept: string[] = [];
+  for (const pair of query.split('&')) {
+    if (!stays(pair)) continue;
+    // Behind a ";" there may be a parameter of its own, to some.
+    kept.push(pair.includes(';') ? pair.split(';').filter(stays).join(';') : pair);
+  }
   return kept.length === 0 ? undefined : kept.join('&');
+}
+
+/** The names of all parameters, folded; also of those behind a ";". */
+export function queryNames(query: string | undefined): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const part of query?.split(/[&;]/) ?? []) {
+    const folded = foldedNameOf(part);
+    if (folded !== undefined) names.add(folded);
+  }
+  return names;
 }
 
 function foldedNameOf(pair: string): string | undefined {
@@ -51,7 +67,7 @@ function foldedNameOf(pair: string): string | undefined {
 }
 
 /** Letter case, "[…]" and the characters PHP turns into "_" make no difference. */
-function foldQueryName(name: string): string {
+export function foldQueryName(name: string): string {
   const bracket = name.indexOf('[');
   return (bracket > 0 ? name.slice(0, bracket) : name)
     .trim()

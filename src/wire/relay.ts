@@ -48,7 +48,7 @@ export function relay(input: RelayInput): void {
     content !== undefined && input.framing.kind === 'length'
       ? { kind: 'length', bytes: content.byteLength }
       : input.framing;
-  const isReservedName = (name: string) => gate.isReservedName(name);
+  const isBarredTrailer = (name: string) => gate.isBarredTrailer(name);
   // Node writes a head that goes out alone as UTF-8. With bytes above 0x7f in it, we say 100 in the upstream's place.
   const forwardsExpectation = input.saysContinue && !allowed.headers.some((text) => /[\x80-\xff]/.test(text));
   const fields = requestFields(allowed.headers, {
@@ -56,7 +56,7 @@ export function relay(input: RelayInput): void {
     body: framing,
     upgrade: handshake === undefined ? undefined : 'websocket',
     expectsContinue: forwardsExpectation,
-    trailerNames: framing.kind === 'chunked' ? announcedTrailers(head.headers, isReservedName) : [],
+    trailerNames: framing.kind === 'chunked' ? announcedTrailers(head.headers, isBarredTrailer) : [],
   });
   let giveUp = new AbortController();
   let sent: ClientRequest | undefined;
@@ -155,7 +155,7 @@ export function relay(input: RelayInput): void {
     if (framing.kind === 'chunked') {
       // Node would make an empty one a Content-Length of 0, and drop the trailers.
       if (!upstreamRequest.headersSent) upstreamRequest.write(nothing);
-      upstreamRequest.addTrailers(requestTrailers(request.rawTrailers, isReservedName));
+      upstreamRequest.addTrailers(requestTrailers(request.rawTrailers, isBarredTrailer));
     }
     upstreamRequest.end();
   };

@@ -9,19 +9,20 @@ export function responseTrailers(rawTrailers: readonly string[]): [string, strin
 /** Trailer fields of the request as name, value pairs: nothing that frames, steers, or poses as an identity header. */
 export function requestTrailers(
   rawTrailers: readonly string[],
-  isReservedName: (name: string) => boolean,
+  isBarredTrailer: (name: string) => boolean,
 ): [string, string][] {
-  return trailerPairs(rawTrailers, (lower) => isTrailerField(lower) && !isReservedName(lower));
+  return trailerPairs(rawTrailers, (lower) => isTrailerField(lower) && !isBarredTrailer(lower));
 }
 
 /** Names of a request's Trailer fields that are worth announcing to the upstream. */
-export function announcedTrailers(rawHeaders: readonly string[], isReservedName: (name: string) => boolean): string[] {
+export function announcedTrailers(rawHeaders: readonly string[], isBarredTrailer: (name: string) => boolean): string[] {
   const names: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     if ((rawHeaders[i] as string).toLowerCase() !== 'trailer') continue;
     for (const part of (rawHeaders[i + 1] as string).split(',')) {
       const name = part.trim();
-      if (/^[A-Za-z0-9-]+$/.test(name) && isTrailerField(name.toLowerCase()) && !isReservedName(name)) names.push(name);
+      if (/^[A-Za-z0-9-]+$/.test(name) && isTrailerField(name.toLowerCase()) && !isBarredTrailer(name))
+        names.push(name);
     }
   }
   return names;

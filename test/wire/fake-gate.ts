@@ -49,7 +49,7 @@ export function fakeGate({ upstream, decide, limits, timeouts }: FakeGateOptions
     verdictNames: new Set(['x-user']),
     isTrustedProxy: () => false,
     requestId: () => `test-${++count}`,
-    isReservedName: (name) => /^x[-_.]user/i.test(name),
+    isBarredTrailer: (name) => /^x[-_.]user/i.test(name),
     decide(head, body) {
       heads.push(head);
       return decide === undefined ? allow(upstream, head) : decide(head, body);

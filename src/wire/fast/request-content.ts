@@ -115,7 +115,7 @@ function readerFor(framing: BodyFraming, gate: Gate): BodyReader {
     case 'length':
       return new LengthReader(framing.bytes);
     case 'chunked':
-      return createChunkedReader((name) => isTrailerField(name.toLowerCase()) && !gate.isReservedName(name));
+      return createChunkedReader((name) => isTrailerField(name.toLowerCase()) && !gate.isBarredTrailer(name));
   }
 }
 

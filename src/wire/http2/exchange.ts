@@ -127,7 +127,7 @@ export class Http2Exchange implements CallEvents {
     const body = allowed.body ?? this.content.bytes;
     this.callBody = body === undefined ? this.input.framing : lengthOf(body);
     const trailerNames =
-      this.callBody.kind === 'chunked' ? announcedTrailers(received, (name) => this.gate.isReservedName(name)) : [];
+      this.callBody.kind === 'chunked' ? announcedTrailers(received, (name) => this.gate.isBarredTrailer(name)) : [];
     const { connectMs } = this.gate.timeouts;
     this.watch.start(connectMs, () => this.fail('upstreamTimeout', `no connection within ${connectMs} ms`));
     const request = { upstream, method, target, headers, body: this.callBody, trailerNames };
@@ -162,7 +162,7 @@ export class Http2Exchange implements CallEvents {
     stream.once('end', () => {
       // Node ends a stream that was reset, too: half a body must not pass for all of it.
       if (stream.aborted) return;
-      call.end(requestTrailers(this.rawTrailers, (name) => this.gate.isReservedName(name)));
+      call.end(requestTrailers(this.rawTrailers, (name) => this.gate.isBarredTrailer(name)));
     });
     // The gate had it stopped, where it gave up reading.
     stream.resume();
