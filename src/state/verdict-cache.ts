@@ -3,6 +3,7 @@ import type { Json, JsonObject, UnverifiedToken } from '../gate/token.ts';
 import type { VerifiedToken } from '../gate/verify.ts';
 import type { VerificationKey } from '../keys/key-ring.ts';
 import { createSecondSight } from './second-sight.ts';
+import { tokenPlace } from './token-place.ts';
 
 export interface VerdictCacheLimits {
   /** Tokens; 0 turns the cache off. */
@@ -59,6 +60,12 @@ interface StoredVerdict {
   readonly verdict: CachedVerdict;
 }
 
+interface Refusal {
+  readonly raw: string;
+  /** All of them refused it. */
+  readonly keys: readonly VerificationKey[];
+}
+
 /** Tenants that can hold a verdict on one token at the same time; the oldest makes room. */
 const maxVerdictsPerToken = 8;
 
@@ -85,13 +92,18 @@ export function createVerdictCache(limits: VerdictCacheLimits): VerdictCache {
       stats: () => ({ hits, misses, entries: 0, bytes: 0 }),
     };
   }
-  const entries = new LRUCache<string, KeptToken>({ max: limits.entries, maxSize: limits.bytes });
+  const entries = new LRUCache<number, KeptToken>({ max: limits.entries, maxSize: limits.bytes });
   const verified = createSecondSight(limits.entries);
   const refused = createSecondSight(maxRefusals);
-  const refusals = new LRUCache<string, readonly VerificationKey[]>({ max: maxRefusals, maxSize: maxRefusalBytes });
+  const refusals = new LRUCache<number, Refusal>({ max: maxRefusals, maxSize: maxRefusalBytes });
+
+  function find(raw: string): KeptToken | undefined {
+    const kept = entries.get(tokenPlace(raw));
+    return kept?.raw === raw ? kept : undefined;
+  }
 
   function verdictFor(token: UnverifiedToken, fingerprint: string, nowMs: number): CachedVerdict | undefined {
-    const kept = token instanceof KeptToken ? token : entries.get(token.raw);
+    const kept = token instanceof KeptToken ? token : find(token.raw);
     const stored = kept?.verdictOf(fingerprint);
     if (kept === undefined || stored === undefined) {
       misses++;
@@ -102,37 +114,40 @@ export function createVerdictCache(limits: VerdictCacheLimits): VerdictCache {
       return stored.verdict;
     }
     kept.drop(fingerprint);
-    if (kept.verdicts.length === 0) entries.delete(kept.raw);
+    if (kept.verdicts.length === 0) entries.delete(tokenPlace(kept.raw));
     misses++;
     return undefined;
   }
 
   function insert(unverified: UnverifiedToken, { fingerprint, token, isLive, expiresAtMs }: NewVerdict): void {
-    const known = entries.peek(unverified.raw);
-    // Its size changes, which the cache would not look at.
-    if (known !== undefined) entries.delete(known.raw);
-    const kept = known ?? new KeptToken(unverified);
+    const place = tokenPlace(unverified.raw);
+    const there = entries.peek(place);
+    // Its size changes, which the cache would not look at; or it is another token, and makes room.
+    if (there !== undefined) entries.delete(place);
+    const kept = there?.raw === unverified.raw ? there : new KeptToken(unverified);
     const { raw, unverifiedHeader: header, unverifiedClaims: claims } = kept;
     const verdict: CachedVerdict = { kind: 'verified', token: { ...token, raw, header, claims }, cached: true };
     kept.drop(fingerprint);
     kept.verdicts = [...kept.verdicts.slice(1 - maxVerdictsPerToken), { fingerprint, isLive, expiresAtMs, verdict }];
-    entries.set(raw, kept, { size: kept.bytes + kept.verdicts.length * verdictBytes });
+    entries.set(place, kept, { size: kept.bytes + kept.verdicts.length * verdictBytes });
   }
 
   function wasRefused(raw: string, keys: readonly VerificationKey[]): boolean {
-    const refusing = refusals.get(raw);
-    return refusing?.length === keys.length && keys.every((key, index) => key === refusing[index]);
+    const refusal = refusals.get(tokenPlace(raw));
+    if (refusal?.raw !== raw || refusal.keys.length !== keys.length) return false;
+    return keys.every((key, index) => key === refusal.keys[index]);
   }
 
   function refuse(
     { raw, signature }: Pick<UnverifiedToken, 'raw' | 'signature'>,
     keys: readonly VerificationKey[],
   ): void {
-    if (refused.wasSeen(signature)) refusals.set(detached(raw), keys, { size: raw.length + refusalBytes });
+    if (!refused.wasSeen(signature)) return;
+    refusals.set(tokenPlace(raw), { raw: detached(raw), keys }, { size: raw.length + refusalBytes });
   }
 
   return {
-    find: (raw) => entries.get(raw),
+    find,
     verdictFor,
     insert,
     wasVerified: verified.wasSeen,

@@ -26,7 +26,8 @@ function verdictOn(token: UnverifiedToken, more: Partial<NewVerdict> = {}): NewV
   };
 }
 
-const numbered = (i: number, filler = '') => parsed(rawToken({ alg: 'HS256' }, { sub: `user-${i}`, filler }));
+const numbered = (i: number, filler = '') =>
+  parsed(hs256Token({ alg: 'HS256' }, { sub: `user-${i}`, filler }, Buffer.alloc(32, 1)));
 
 describe('bounds', () => {
   test('no more entries than configured: the one used longest ago goes first', () => {
