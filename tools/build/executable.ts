@@ -1,7 +1,6 @@
 // The bundle and its parts, inside a copy of the pinned Node.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parts } from './put-off.ts';
 import type { Arch, Runtime } from './runtime.ts';
@@ -10,11 +9,12 @@ import type { Arch, Runtime } from './runtime.ts';
 const heapFlags = ['--max-semi-space-size=1', '--no-parallel-scavenge', '--no-concurrent-array-buffer-sweeping'];
 /** SIGUSR1 would open a debugger that every container of the pod can reach. */
 export const runtimeFlags = [...heapFlags, '--disable-sigusr1'];
-/** V8 draws the seed of its hash tables at random, and a code cache shows their order. It is for that one run. */
-const cacheFlags = [...heapFlags, '--random-seed=42'];
-
-/** A fifth of a second each. */
-const warmUps = 15;
+/**
+ * For the one run that makes the code cache. V8 draws the seed of its hash tables at random, and a cache shows their
+ * order. And bytecode remembers what kinds of values it met: strings that the collector has merged are of another kind,
+ * so that nothing may be collected meanwhile. The size of the young generation is none of the flags that bind a cache.
+ */
+const cacheFlags = [...heapFlags, '--random-seed=42', '--min-semi-space-size=64', '--max-semi-space-size=64'];
 
 const cacheFile = 'jwtgate.cjs.part.cache';
 
@@ -93,20 +93,15 @@ function makeCodeCache(work: string, { arch, node, runner }: Runtime): boolean {
     console.warn(`without a code cache, because nothing here runs ${arch}: its starts take half as long again`);
     return false;
   }
-  // Which bytes come together is the kernel's to say, and in one run of six a function more is compiled for it: what comes
-  // out most often is the same in every build.
-  const outcomes = new Map<string, { readonly cache: Buffer; times: number }>();
-  for (let i = 0; i < warmUps; i++) {
-    run([...runner, node, ...cacheFlags, join(import.meta.dirname, 'warm-up.cjs'), work], work);
-    const cache = readFileSync(join(work, cacheFile));
-    const hash = createHash('sha256').update(cache).digest('hex');
-    const outcome = outcomes.get(hash) ?? { cache, times: 0 };
-    outcome.times++;
-    outcomes.set(hash, outcome);
-  }
-  const [usual] = [...outcomes.values()].sort((one, other) => other.times - one.times);
-  if (usual === undefined) return false;
-  writeFileSync(join(work, cacheFile), usual.cache);
+  const [command = '', ...args] = [...runner, node, ...cacheFlags, join(import.meta.dirname, 'warm-up.cjs'), work];
+  // What it starts with is part of what it compiles: a collector named by the environment, a pipe where this has a terminal.
+  const env = { PATH: process.env.PATH };
+  const output = join(work, 'warm-up.log');
+  const log = openSync(output, 'w');
+  const { status, signal, error } = spawnSync(command, args, { cwd: work, env, stdio: ['ignore', log, log] });
+  closeSync(log);
+  if (status !== 0)
+    throw new Error(`the warm-up ended with ${error ?? signal ?? status}:\n${readFileSync(output, 'utf8')}`);
   return true;
 }
 
