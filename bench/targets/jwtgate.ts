@@ -82,8 +82,17 @@ function startLogReader(bench: Bench): { fd: number; stop(): Promise<void> } {
   execFileSync('mkfifo', [pipe]);
   // Opened for reading and writing: neither end has to wait for the other.
   const fd = openSync(pipe, 'r+');
-  const reader = startProcess({ command: 'cat', args: [], cores: bench.cores?.load, stdin: fd });
-  return { fd, stop: () => reader.stop() };
+  // Opened anew: Node sets what it writes to non-blocking, and a `cat` that shared that would end at the first pause.
+  const readEnd = openSync(pipe, 'r');
+  const reader = startProcess({ command: 'cat', args: [], cores: bench.cores?.load, stdin: readEnd });
+  closeSync(readEnd);
+  return {
+    fd,
+    async stop() {
+      if (reader.child.exitCode !== null) throw new Error(`nobody read the access log: ${reader.complaint()}`);
+      await reader.stop();
+    },
+  };
 }
 
 function writeConfig(bench: Bench, port: number, opsPort: number, extraTenants: number): string {
