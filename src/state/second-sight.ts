@@ -4,14 +4,19 @@
  * entry in a cache that pushes out another.
  */
 export interface SecondSight {
-  /** Was this there before? It may have been forgotten; that it was taken for another has odds of one in four billion. */
+  /** Was this there before? It may have been forgotten; that it was taken for another has odds of one in a billion. */
   wasSeen(bytes: Uint8Array): boolean;
 }
 
+/** What comes finds its mark in one of so many places. */
+const ways = 4;
+
 /** Remembers about so many of those that came last. */
 export function createSecondSight(count: number): SecondSight {
-  const marks = new Uint32Array(2 ** Math.ceil(Math.log2(count)));
-  const last = marks.length - 1;
+  const marks = new Uint32Array(Math.max(ways, 2 ** Math.ceil(Math.log2(count))));
+  const last = marks.length - ways;
+  // Which of the four makes room, by chance: in any order, five that take turns would push each other out for ever.
+  let chance = fnvOffset;
   return {
     wasSeen(bytes) {
       if (bytes.length < 8) return false;
@@ -25,9 +30,17 @@ export function createSecondSight(count: number): SecondSight {
       place = (place ^ (place >>> 16)) & last;
       // Zero is an empty place.
       mark = mark >>> 0 || 1;
-      const seen = marks[place] === mark;
-      marks[place] = mark;
-      return seen;
+      let free = -1;
+      for (let way = 0; way < ways; way++) {
+        if (marks[place + way] === mark) return true;
+        if (marks[place + way] === 0) free = way;
+      }
+      if (free === -1) {
+        chance = (Math.imul(chance, 1_664_525) + 1_013_904_223) | 0;
+        free = (chance >>> 16) % ways;
+      }
+      marks[place + free] = mark;
+      return false;
     },
   };
 }

@@ -7,8 +7,18 @@ test('what comes the second time was seen, whatever came between', () => {
   // The same each time: how many share a place is then no matter of luck.
   const some = Array.from({ length: 100 }, (_, index) => createHash('sha512').update(`${index}`).digest());
   expect(some.filter(wasSeen)).toHaveLength(0);
-  // Two of a hundred may share a place; a few of them is no accident.
-  expect(some.filter(wasSeen).length).toBeGreaterThan(80);
+  expect(some.filter(wasSeen)).toHaveLength(100);
+});
+
+test('those that take turns are all seen, however many of them share a place', () => {
+  for (const count of [4, 64, 1_000]) {
+    const { wasSeen } = createSecondSight(count);
+    let unseen = Array.from({ length: 1.25 * count }, (_, index) => createHash('sha512').update(`${index}`).digest());
+    let turns = 0;
+    // Who was seen is known elsewhere from then on, and does not ask again.
+    for (; unseen.length > 0 && turns < 100; turns++) unseen = unseen.filter((one) => !wasSeen(one));
+    expect(unseen, `of ${count}, after ${turns} turns`).toHaveLength(0);
+  }
 });
 
 test('nothing is taken for another: of thousands that come once, none was seen', () => {
