@@ -225,6 +225,7 @@ export function openTenant(
     fingerprint: hash('sha256', JSON.stringify([id, kid, [...algorithms].sort(), ...identities])),
     mode: prepared.mode,
     upstream,
+    match: prepared.alternatives,
     locations,
     elsewhere: prepared.elsewhere,
     algorithms,

@@ -12,13 +12,18 @@ const usual: TokenLocation = { kind: 'header', name: 'Authorization', scheme: 'B
  * names, in which the request has a tenant that accepts it there; else into Authorization.
  */
 export function placeToken(head: RequestHead, token: string, policy: Policy): RequestHead {
+  return putToken(head, token, findPlace(head, token, policy)?.location ?? usual);
+}
+
+/** The first location in which a request with this token has a tenant that accepts it there, and that tenant. */
+export function findPlace(head: RequestHead, token: string, policy: Policy) {
   for (const location of [usual, ...distinctLocations(policy)]) {
-    const placed = putToken(head, token, location);
-    const tenant = recognised(placed, policy);
-    if (tenant?.locations.some((accepted) => locationName(accepted) === locationName(lowerCase(location))))
-      return placed;
+    const found = recognised(putToken(head, token, location), policy);
+    const name = locationName(lowerCase(location));
+    const accepted = found?.tenant.locations.find((one) => locationName(one) === name);
+    if (found !== undefined && accepted !== undefined) return { ...found, location, accepted };
   }
-  return putToken(head, token, usual);
+  return undefined;
 }
 
 function distinctLocations({ tenants }: Policy): TokenLocation[] {
@@ -36,7 +41,9 @@ function recognised(head: RequestHead, policy: Policy) {
   const recognition = policy.recognise({ head, segments, query, host: requestHost(head) }, (raw) =>
     parseToken(raw, policy.limits.tokenBytes),
   );
-  return recognition.kind === 'recognised' ? policy.tenants.get(recognition.tenant) : undefined;
+  if (recognition.kind !== 'recognised') return undefined;
+  const tenant = policy.tenants.get(recognition.tenant);
+  return tenant && { tenant, alternative: recognition.alternative };
 }
 
 function lowerCase(location: TokenLocation): TokenLocation {

@@ -7,7 +7,7 @@ import type { JudgedNames } from './headers.ts';
 import type { IdentityHeader } from './identity-headers.ts';
 import type { TokenLocation } from './locate.ts';
 import type { PathPattern } from './path.ts';
-import type { Recognise } from './recognise.ts';
+import type { MatchAlternative, Recognise } from './recognise.ts';
 import type { ErrorFormat } from './refuse.ts';
 import type { Replay } from './replay.ts';
 import type { RevocationList } from './revocation.ts';
@@ -77,6 +77,8 @@ export interface Tenant {
   readonly fingerprint: string;
   readonly mode: 'enforce' | 'report';
   readonly upstream: Upstream;
+  /** What it is recognised by: for those who ask. Requests are looked up in `Policy.recognise`. */
+  readonly match?: readonly MatchAlternative[] | undefined;
   /** Accepted locations in the order they are tried. */
   readonly locations: readonly TokenLocation[];
   /** Where tenants of the same upstream take tokens from; undefined: nowhere but where this one does. */

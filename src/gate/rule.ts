@@ -27,6 +27,8 @@ export interface Rule {
   readonly headerNames: readonly RuleName[];
   readonly pathVariables: readonly RuleName[];
   readonly readsBody: boolean;
+  /** It asks for more than the token, its tenant and the time. */
+  readonly readsRequest: boolean;
   readonly readsClient: boolean;
   /** Claims that it asks for by name. */
   readonly claims: readonly ClaimPath[];
@@ -109,6 +111,8 @@ export const ruleVocabulary: Vocabulary<RuleInput> = {
   },
 };
 
+const ofRequest = /^(?:client\.|request\.(?!time$))/;
+
 const longestText = 200;
 
 /** Compiles one `rule`; else all that is wrong with it, by place in its text. */
@@ -125,6 +129,7 @@ export function compileRule(source: string): Rule | { readonly problems: readonl
     headerNames: namesOf('request.headers'),
     pathVariables: namesOf('request.pathVariables'),
     readsBody: reads.has('request.body'),
+    readsRequest: asked.length > 0 || [...reads].some((name) => ofRequest.test(name)),
     readsClient: [...reads].some((name) => name.startsWith('client.')),
     claims: paths.flatMap(([variable, ...path]) => (variable === 'claims' ? [path] : [])),
     refusal: (input) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { explainRequest } from '../../src/cli/explain.ts';
 import { addTokenVerbs } from '../../src/cli/token.ts';
 import { keyPair } from '../support/key-pairs.ts';
 import { runVerb, type VerbOptions, type VerbResult } from '../support/run-verb.ts';
@@ -50,6 +51,9 @@ beforeAll(async () => {
   await writeFile(file('public.pem'), rsa.publicPem);
   await writeFile(file('config.yaml'), config);
   await writeFile(file('two.yaml'), twoTenants);
+  await writeFile(file('strict.yaml'), strict);
+  await writeFile(file('matched.yaml'), matched);
+  await writeFile(file('revoked'), 'jti stolen\n');
   await writeFile(file('broken.yaml'), 'tenants: {acme: {secrett: x}}\n');
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
@@ -69,6 +73,36 @@ templates: {shared: {secret: {file: secret}, algorithms: [HS256]}}
 tenants:
   acme: {template: shared, match: {issuer: acme}, token: {query: jwt}}
   globex: {template: shared, match: {issuer: globex}}
+`;
+
+/** One tenant that a request of any kind has, and all that can refuse a token without looking at the request. */
+const strict = `
+upstream: http://127.0.0.1:1
+tenants:
+  acme:
+    secret: {file: secret}
+    algorithms: [HS256]
+    audience: us
+    type: at+jwt
+    maxAge: 1h
+    claims: {role: {oneOf: [admin, editor]}}
+    rule: claims.role == "admin" || token.header.typ == "at+jwt" && claims.level > 3
+    headers: {X-User: "\${claims.sub}"}
+    revoked: {file: revoked}
+    replay: {claim: jti}
+`;
+const matched = `
+upstream: http://127.0.0.1:1
+tenants:
+  acme: {secret: {file: secret}, algorithms: [HS256], match: [{host: a.example, issuer: acme}, {path: /b/**, kid: "7"}]}
+  public: {secret: {file: secret}, algorithms: [HS256], match: {path: /p/**}, access: public, mode: report}
+  bound:
+    secret: {file: secret}
+    algorithms: [HS256]
+    match: {path: /x/**}
+    bind: {sub: query.user}
+    rule: request.method == "POST"
+    routes: [{path: /x/**, claims: {role: required}}]
 `;
 
 describe('token sign', () => {
@@ -238,9 +272,11 @@ describe('token inspect', () => {
   });
 });
 
+async function* empty(): AsyncGenerator<Uint8Array> {}
+
 describe('token inspect --config', () => {
   const nowS = Math.floor(Date.now() / 1000);
-  const good = { aud: 'us', role: 'admin', exp: nowS + 60 };
+  const good = { aud: 'us', role: 'admin', exp: nowS + 3600 };
   const inspect = (given: string, args: string[] = [], name = 'config.yaml') =>
     token(['inspect', '--config', file(name), ...args], { stdin: given });
 
@@ -266,7 +302,7 @@ describe('token inspect --config', () => {
   });
 
   test('the tenant is found by the token, wherever it accepts tokens, or named', async () => {
-    const claims = { iss: 'acme', exp: nowS + 60 };
+    const claims = { iss: 'acme', exp: nowS + 3600 };
     expect((await inspect(mintHs256(secret, { claims }), [], 'two.yaml')).stderr).toContain('tenant acme');
     const globex = await inspect(mintHs256(secret, { claims: { ...claims, iss: 'globex' } }), [], 'two.yaml');
     expect(globex.stderr).toContain('tenant globex');
@@ -275,6 +311,79 @@ describe('token inspect --config', () => {
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('--tenant')]);
     const misnamed = await inspect(nobody, ['--tenant', 'initech'], 'two.yaml');
     expect([misnamed.code, misnamed.stderr]).toEqual([2, expect.stringContaining('no tenant "initech"')]);
+  });
+
+  const sound = { aud: 'us', role: 'admin', iat: nowS, exp: nowS + 3600, jti: '1', sub: 'joe' };
+  const typed = { header: { typ: 'at+jwt' } };
+  test.each<[string, string]>([
+    ['a good one', mintHs256(secret, { ...typed, claims: sound })],
+    ['another key', mintHs256('another secret of forty bytes, or so....', { ...typed, claims: sound })],
+    ['another algorithm', mintHs256(secret, { header: { typ: 'at+jwt', alg: 'HS512' }, claims: sound })],
+    ['no algorithm', mintHs256(secret, { header: { typ: 'at+jwt', alg: 'none' }, claims: sound })],
+    ['a kid', mintHs256(secret, { header: { typ: 'at+jwt', kid: 'unknown' }, claims: sound })],
+    [
+      'an extension that must be understood',
+      mintHs256(secret, { header: { typ: 'at+jwt', crit: ['exp'] }, claims: sound }),
+    ],
+    ['no exp', mintHs256(secret, { ...typed, claims: { ...sound, exp: undefined } })],
+    ['a time that has passed', mintHs256(secret, { ...typed, claims: { ...sound, exp: nowS - 60 } })],
+    ['a time to come', mintHs256(secret, { ...typed, claims: { ...sound, nbf: nowS + 1800 } })],
+    ['too old', mintHs256(secret, { ...typed, claims: { ...sound, iat: nowS - 7200 } })],
+    ['another type', mintHs256(secret, { claims: sound })],
+    ['another audience', mintHs256(secret, { ...typed, claims: { ...sound, aud: 'them' } })],
+    ['another role', mintHs256(secret, { ...typed, claims: { ...sound, role: 'guest' } })],
+    ['what a rule refuses', mintHs256(secret, { ...typed, claims: { ...sound, role: 'editor', level: 3 } })],
+    ['what a rule lets pass', mintHs256(secret, { ...typed, claims: { ...sound, role: 'editor', level: 4 } })],
+    ['what a rule cannot compare', mintHs256(secret, { ...typed, claims: { ...sound, role: 'editor', level: 'a' } })],
+    ['a revoked one', mintHs256(secret, { ...typed, claims: { ...sound, jti: 'stolen' } })],
+    ['a claim that no header can carry', mintHs256(secret, { ...typed, claims: { ...sound, sub: 'a\r\nb' } })],
+    [
+      'two parts',
+      mintHs256(secret, { ...typed, claims: sound })
+        .split('.')
+        .slice(0, 2)
+        .join('.'),
+    ],
+    ['spare bits', `${mintHs256(secret, { ...typed, claims: sound })}=`],
+    ['two with a comma', `${mintHs256(secret, { ...typed, claims: sound })},x`],
+  ])('says of a token what explain says of a request with it: %s', async (_, given) => {
+    let explained = '';
+    const stdout = (text: string) => {
+      explained += text;
+    };
+    const io = { stdin: empty(), stdout, stderr: () => undefined, env: {} };
+    const explainedCode = await explainRequest('/', { config: file('strict.yaml'), token: given, json: true }, io);
+    const { verdict, reason } = JSON.parse(explained);
+    const { code, stderr } = await inspect(given, [], 'strict.yaml');
+    expect(code).toBe(explainedCode);
+    const told = verdict === 'allowed' ? 'verified as a token of tenant acme' : `refused: ${reason}: `;
+    expect(stderr).toMatch(new RegExp(`^jwtgate: ${told}`, 'm'));
+  });
+
+  test('a tenant that was named has to be recognised by what the token says', async () => {
+    const of = (tenant: string, claims: Record<string, unknown>, header: Record<string, unknown> = {}) =>
+      inspect(
+        mintHs256(secret, { header, claims: { exp: nowS + 3600, ...claims } }),
+        ['--tenant', tenant],
+        'matched.yaml',
+      );
+    expect(await of('acme', { iss: 'acme' })).toMatchObject({ code: 0 });
+    expect(await of('acme', { iss: 'globex' }, { kid: '7' })).toMatchObject({ code: 0 });
+    expect(await of('acme', { iss: 'globex' })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('refused: tenantUnknown'),
+    });
+  });
+
+  test('what needs a request is left to explain: public routes, bindings, rules on the request', async () => {
+    const of = (tenant: string, exp: number) =>
+      inspect(mintHs256(secret, { claims: { exp, sub: 'joe' } }), ['--tenant', tenant], 'matched.yaml');
+    expect(await of('bound', nowS + 3600)).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('need a request'),
+    });
+    expect(await of('public', nowS + 3600)).toMatchObject({ code: 0 });
+    expect(await of('public', nowS - 60)).toMatchObject({ code: 1, stderr: expect.stringContaining('tokenExpired') });
   });
 
   test('78 for a config that can not be used', async () => {
