@@ -13,4 +13,4 @@ export const mostSteps = 100_000;
 /** Longest text that an operation may make, in UTF-16 units. */
 export const mostText = 65_536;
 /** Instructions of a compiled regular expression: each of them may look at each character. */
-export const mostInstructions = 500;
+export const mostInstructions = 1000;

@@ -1,8 +1,7 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
-import { RE2JS } from 're2js';
-import { mostInstructions } from './bounds.ts';
 import { createFrame, outOfSteps, type Run, spend } from './frame.ts';
 import { type Func, functions, methods } from './functions.ts';
+import { compilePattern } from './pattern.ts';
 import { planLoop } from './plan-loops.ts';
 import { planHas } from './plan-members.ts';
 import { placed, planUnary } from './plan-operators.ts';
@@ -51,9 +50,6 @@ function planFunc({ call }: Func, node: ASTNode, args: readonly ASTNode[], plann
   return constant instanceof Fault ? refuseNode(planning, node, constant.detail) : () => constant;
 }
 
-/** Eight instructions look at one character in the time of a step. */
-const instructionsAStep = 8;
-
 /**
  * Whether some part of the text matches, as CEL has it. The expression is compiled once, by an engine whose time grows
  * with the length of the text alone, and so must be a literal.
@@ -62,28 +58,15 @@ function planMatches(receiver: ASTNode, argument: ASTNode, planning: Planning): 
   const text = literalText(argument);
   if (text === undefined) return refuseNode(planning, argument, 'must be a regular expression in quotes');
   const pattern = compilePattern(text);
-  if (typeof pattern === 'string') return refuseNode(planning, argument, pattern);
-  const instructions = pattern.programSize();
-  if (instructions > mostInstructions) {
-    return refuseNode(planning, argument, 'is too large a regular expression: fewer or smaller repeats');
-  }
+  if ('problem' in pattern) return refuseNode(planning, argument, pattern.problem);
   const run = planning.plan(receiver);
   const noText = faultAt(planning, receiver, 'is no text');
   return (frame) => {
     const value = run(frame);
     if (value instanceof Fault) return value;
     if (typeof value !== 'string') return noText;
-    const steps = 1 + (value.length * instructions) / instructionsAStep;
-    return spend(frame, steps) ? pattern.test(value) : outOfSteps;
+    return spend(frame, pattern.stepsFor(value.length)) ? pattern.finds(value) : outOfSteps;
   };
-}
-
-function compilePattern(text: string): RE2JS | string {
-  try {
-    return RE2JS.compile(text);
-  } catch (error) {
-    return `is no RE2 expression: ${error instanceof Error ? error.message : 'it cannot be read'}`;
-  }
 }
 
 /** The zones' own rules are looked up anew each time. */

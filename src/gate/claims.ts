@@ -1,4 +1,4 @@
-import { RE2JS } from 're2js';
+import { compilePattern } from '../cel/pattern.ts';
 import { type ClaimPath, findClaim } from '../template/claim-path.ts';
 import type { TokenChecks } from './policy.ts';
 import type { Reason } from './reasons.ts';
@@ -44,7 +44,10 @@ export interface ClaimCheck {
 
 type ValueTest = (value: Json | undefined) => boolean;
 
-/** Compiles one entry of `claims`. `matches` is a linear-time RE2 expression that the whole string must match. */
+/**
+ * Compiles one entry of `claims`. `matches` is a linear-time RE2 expression that the whole string must match: one of bounded
+ * size, and no string is looked at that is too long for it.
+ */
 export function compileClaimCheck(
   path: ClaimPath,
   condition: ClaimCondition,
@@ -72,9 +75,9 @@ function compileCondition(condition: ClaimCondition): ValueTest | { readonly pro
     tests.push((value) => wanted.every((one) => containsValue(value, one)));
   }
   if (condition.matches !== undefined) {
-    const pattern = compileRe2(condition.matches);
-    if ('problem' in pattern) return pattern;
-    tests.push((value) => typeof value === 'string' && pattern.matches(value));
+    const pattern = compilePattern(condition.matches);
+    if ('problem' in pattern) return { problem: `matches ${pattern.problem}` };
+    tests.push((value) => typeof value === 'string' && pattern.matchesAll(value));
   }
   if (condition.equals !== undefined) {
     const wanted = condition.equals;
@@ -88,15 +91,6 @@ function compileCondition(condition: ClaimCondition): ValueTest | { readonly pro
 function containsValue(value: Json | undefined, wanted: Json): boolean {
   if (Array.isArray(value)) return value.some((one) => sameJson(one, wanted));
   return typeof value === 'string' && typeof wanted === 'string' && value.split(' ').includes(wanted);
-}
-
-function compileRe2(text: string): { readonly matches: (value: string) => boolean } | { readonly problem: string } {
-  try {
-    const pattern = RE2JS.compile(text);
-    return { matches: (value) => pattern.matches(value) };
-  } catch (error) {
-    return { problem: `not an RE2 expression: ${error instanceof Error ? error.message : 'cannot be read'}` };
-  }
 }
 
 /** Deep equality of JSON values; member order does not matter. */

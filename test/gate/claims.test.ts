@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import {
   type ClaimCondition,
@@ -103,6 +104,36 @@ describe('a claim condition', () => {
     const started = performance.now();
     expect(holds({ matches: '(a+)+b' }, 'a'.repeat(8000))).toBe(false);
     expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  it('a counted repetition that multiplies, (a?){500}a{500}, is refused at load: it looks at each letter a thousand times', () => {
+    for (const matches of ['(a?){500}a{500}', '(\\pL|\\pN){900}', '.{1,600}', '((a{9}){9}){12}']) {
+      expect(compileClaimCheck(['c'], { matches })).toEqual({
+        problem: 'matches is too large a regular expression: fewer or smaller repeats',
+      });
+    }
+    expect(compileClaimCheck(['c'], { matches: '(a?){1001}' })).toHaveProperty('problem');
+    const email = { matches: '[\\pL\\pN._-]{1,64}@[\\pL\\pN-]{1,63}([.][\\pL\\pN-]+)+' };
+    expect(holds(email, 'zoë@mail.example')).toBe(true);
+    expect(holds(email, `${'z'.repeat(65)}@mail.example`)).toBe(false);
+  });
+
+  it('a long claim takes no longer for the largest expression: it is refused where that would take too many steps', () => {
+    const nearlyTooLarge = { matches: '(a?){190}a{190}(a|b)*' };
+    const started = performance.now();
+    expect(holds(nearlyTooLarge, 'a'.repeat(250))).toBe(true);
+    expect(holds(nearlyTooLarge, 'a'.repeat(100_000))).toBe(false);
+    expect(holds({ matches: 'a+' }, 'a'.repeat(16_384))).toBe(true);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  it('letters that bring a new state each, where an engine builds its automaton as it goes, take no longer either', () => {
+    const started = performance.now();
+    for (let round = 0; round < 10; round++) {
+      const letters = Array.from(randomBytes(2000), (byte) => (byte & 1 ? 'a' : 'b')).join('');
+      expect(holds({ matches: '(a|b)*a(a|b){60}c' }, letters)).toBe(false);
+    }
+    expect(performance.now() - started).toBeLessThan(1000);
   });
 
   it('that is no RE2 expression, or says nothing, is a problem', () => {

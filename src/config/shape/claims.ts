@@ -18,7 +18,9 @@ const conditionObject = lazyObject({
   matches: () =>
     words()
       .optional()
-      .describe('The whole claim, a text, matches this RE2 expression (no back-references; linear time).'),
+      .describe(
+        'The whole claim, a text, matches this RE2 expression (no back-references; linear time), which is of at most 1,000 instructions: `.{1,255}` takes 511, `.+` four. A text too long for the expression to be judged at once does not match.',
+      ),
   equals: () => anyJson().optional().describe('The claim equals this value, of the same type.'),
 })
   .refine((value) => Object.values(value).some((member) => member !== undefined), { error: conditionWords })
