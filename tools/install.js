@@ -63,7 +63,9 @@ function npmCi(root) {
   const { npm_execpath: npm, npm_node_execpath: node } = process.env;
   const [command, first] = npm && node && existsSync(node) ? [node, [npm]] : ['npm', []];
   // Included explicitly: NODE_ENV=production or a user's `omit` would else leave out the tools or the pinned Node.
-  const args = [...first, 'ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
+  // No dependency needs an install script, so none may run.
+  const kinds = ['--include=dev', '--include=optional', '--ignore-scripts'];
+  const args = [...first, 'ci', ...kinds, '--no-audit', '--no-fund', '--loglevel=error'];
   const env = { ...process.env, PATH: withoutLocalBin(root, process.env.PATH) };
   return new Promise((done) => {
     const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });

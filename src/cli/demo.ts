@@ -1,4 +1,3 @@
-import { isSea } from 'node:sea';
 import { createLineWriter, type LineWriter } from '../ops/line-writer.ts';
 import { type Cast, createCast } from './demo/cast.ts';
 import { fire } from './demo/fire.ts';
@@ -7,6 +6,7 @@ import { addressBox, closingLine, curlLines, nextSteps, resultTable, title } fro
 import { createProbes, type Probe } from './demo/probes.ts';
 import { createStage } from './demo/stage.ts';
 import { exitCodes } from './exit-codes.ts';
+import { isBuilt } from './version.ts';
 
 export interface DemoOptions {
   readonly once?: true;
@@ -33,7 +33,7 @@ async function fireOnce(cast: Cast, probes: readonly Probe[]): Promise<number> {
   const results = [];
   for (const probe of probes) results.push(await fire(probe, { host, port: Number(port) }, upstream));
   await close('the demo is over');
-  print(title(), resultTable(results), nextSteps(isSea()));
+  print(title(), resultTable(results), nextSteps(isBuilt));
   return results.every((result) => result.faults.length === 0) ? exitCodes.ok : exitCodes.no;
 }
 
@@ -45,7 +45,7 @@ async function showUntil(stopped: Promise<void>, cast: Cast, probes: readonly Pr
     title(),
     addressBox(addresses, configPath),
     curlLines(probes, addresses.gate),
-    nextSteps(isSea()),
+    nextSteps(isBuilt),
     closingLine(),
   );
   release();

@@ -9,6 +9,9 @@ export const build = {
   runtime: `node ${process.versions.node}`,
 } as const;
 
+/** Is this what a build makes: the executable, or the bundle that npm carries? Else the sources run as they are. */
+export const isBuilt = typeof __VERSION__ === 'string';
+
 /** One line for people. */
 export function versionLine(): string {
   return `jwtgate ${build.version} (commit ${build.commit}, ${build.runtime})`;
