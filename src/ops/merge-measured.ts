@@ -21,6 +21,7 @@ export function createMeasuredTogether(): MeasuredTogether {
   const ended = zeroTraffic();
   const endedFetches = new Map<string, KeySourceStatus['fetches']>();
   const endedHandshakes = new Map<string, number>();
+  const endedHttp2 = new Map<string, number>();
   const endedSpans = { exported: 0, dropped: 0, failed: 0 };
   let endedCpuS = 0;
   let endedDroppedLines = 0;
@@ -57,6 +58,7 @@ export function createMeasuredTogether(): MeasuredTogether {
         tls: mergeTls(
           parts.flatMap((part) => part.tls ?? []),
           endedHandshakes,
+          endedHttp2,
         ),
         spans: mergeSpans(
           parts.flatMap(({ spans }) => spans ?? []),
@@ -73,7 +75,8 @@ export function createMeasuredTogether(): MeasuredTogether {
       addTraffic(ended, traffic);
       for (const { url, fetches } of keySources)
         endedFetches.set(url, addFetches(endedFetches.get(url) ?? {}, fetches));
-      addHandshakes(endedHandshakes, tls?.handshakes ?? new Map());
+      addCounts(endedHandshakes, tls?.handshakes ?? new Map());
+      addCounts(endedHttp2, tls?.http2 ?? new Map());
       if (spans !== undefined) addNumbers(endedSpans, spans);
       endedCpuS += process.cpuS;
       endedDroppedLines += droppedLogLines;
@@ -160,16 +163,22 @@ function mergeReplays(parts: readonly ReplayStatus[]): ReplayStatus {
   };
 }
 
-function mergeTls(parts: readonly TlsStatus[], ended: ReadonlyMap<string, number>): TlsStatus | undefined {
+type Counts = ReadonlyMap<string, number>;
+
+function mergeTls(parts: readonly TlsStatus[], endedHandshakes: Counts, endedHttp2: Counts): TlsStatus | undefined {
   // All serve the same certificates, but for the moment of a reload.
   const [first] = parts;
   if (first === undefined) return undefined;
-  const handshakes = new Map(ended);
-  for (const part of parts) addHandshakes(handshakes, part.handshakes);
-  return { expiryMs: first.expiryMs, handshakes };
+  const handshakes = new Map(endedHandshakes);
+  const http2 = new Map(endedHttp2);
+  for (const part of parts) {
+    addCounts(handshakes, part.handshakes);
+    addCounts(http2, part.http2);
+  }
+  return { expiryMs: first.expiryMs, handshakes, http2 };
 }
 
-function addHandshakes(to: Map<string, number>, from: ReadonlyMap<string, number>): void {
+function addCounts(to: Map<string, number>, from: Counts): void {
   for (const [end, count] of from) to.set(end, (to.get(end) ?? 0) + count);
 }
 

@@ -264,6 +264,12 @@ function tlsFamilies({ tls }: Measured): string[] {
       'TLS handshakes by how they ended.',
       [...(tls?.handshakes ?? [])].map(([result, count]): Sample => [{ result }, count]),
     ),
+    family(
+      'jwtgate_http2_connections_total',
+      'counter',
+      'Connections of HTTP/2 clients that have ended, by how.',
+      [...(tls?.http2 ?? [])].map(([result, count]): Sample => [{ result }, count]),
+    ),
   ];
 }
 

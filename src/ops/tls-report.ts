@@ -6,6 +6,8 @@ export interface TlsStatus {
   readonly expiryMs: Readonly<Record<string, number>>;
   /** By how they ended. */
   readonly handshakes: ReadonlyMap<string, number>;
+  /** Connections of HTTP/2 that have ended, by how. */
+  readonly http2: ReadonlyMap<string, number>;
 }
 
 /** When certificates are valid; milliseconds since the epoch. */
@@ -23,9 +25,10 @@ export interface TlsReportOptions {
   readonly validity: () => Readonly<Record<string, Validity | undefined>> | undefined;
 }
 
-/** Counts handshakes, and says in time that a certificate is going to expire. */
+/** Counts handshakes and connections of HTTP/2, and says in time that a certificate is going to expire. */
 export interface TlsReport {
   countHandshake(end: string, detail: string): void;
+  countHttp2(end: string, detail: string): void;
   /** At once, and then every hour: a line a certificate and day while it is expired, or soon will be. */
   lookAtCertificates(): void;
   status(): TlsStatus | undefined;
@@ -37,17 +40,22 @@ const dayMs = 86_400_000;
 /** A line for each kind of failure at most this often: what anyone can cause must not fill the log. */
 const quietMs = 10_000;
 
+/** People leave pages, and phones their network. */
+const ordinaryEnds: ReadonlySet<string> = new Set(['complete', 'aborted']);
+
 export function createTlsReport({ log, now, validity, warns = true }: TlsReportOptions): TlsReport {
   const handshakes = new Map<string, number>();
+  const http2 = new Map<string, number>();
   const failures = new Map<string, { lastLoggedMs: number; unlogged: number }>();
   const lastWarned = new Map<string, string>();
 
-  const logFailure = (end: string, detail: string) => {
-    const known = failures.get(end) ?? { lastLoggedMs: Number.NEGATIVE_INFINITY, unlogged: 0 };
-    failures.set(end, known);
+  const logFailure = (message: string, end: string, detail: string) => {
+    const kind = `${message}: ${end}`;
+    const known = failures.get(kind) ?? { lastLoggedMs: Number.NEGATIVE_INFINITY, unlogged: 0 };
+    failures.set(kind, known);
     known.unlogged++;
     if (now() - known.lastLoggedMs < quietMs) return;
-    log.info('tls handshakes failed', { result: end, detail, count: known.unlogged });
+    log.info(message, { result: end, detail, count: known.unlogged });
     known.lastLoggedMs = now();
     known.unlogged = 0;
   };
@@ -74,7 +82,11 @@ export function createTlsReport({ log, now, validity, warns = true }: TlsReportO
   return {
     countHandshake(end, detail) {
       handshakes.set(end, (handshakes.get(end) ?? 0) + 1);
-      if (end !== 'complete') logFailure(end, detail);
+      if (end !== 'complete') logFailure('tls handshakes failed', end, detail);
+    },
+    countHttp2(end, detail) {
+      http2.set(end, (http2.get(end) ?? 0) + 1);
+      if (!ordinaryEnds.has(end)) logFailure('http2 connections failed', end, detail);
     },
     lookAtCertificates,
     status() {
@@ -82,7 +94,7 @@ export function createTlsReport({ log, now, validity, warns = true }: TlsReportO
       if (all === undefined) return undefined;
       const expiryMs: Record<string, number> = {};
       for (const [name, times] of Object.entries(all)) if (times !== undefined) expiryMs[name] = times.untilMs;
-      return { expiryMs, handshakes };
+      return { expiryMs, handshakes, http2 };
     },
     close: () => clearInterval(timer),
   };

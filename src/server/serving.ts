@@ -94,7 +94,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
   const validity = () => current.settings.tls?.validity;
   const tlsReport = createTlsReport({ log, now: Date.now, validity, warns: dealt === undefined });
   const { listen, lane, tls, verify } = first.settings;
-  const { countHandshake: onHandshake } = tlsReport;
+  const { countHandshake: onHandshake, countHttp2: onHttp2End } = tlsReport;
   const gate = () => generation.gate;
   const giveUp = (setting: ListenerName, error: unknown): ServingStart => {
     tlsReport.close();
@@ -106,7 +106,8 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
   let verifyListener: VerifyListener | undefined;
   try {
     const arrivals = dealt?.listen;
-    frontDoor = await createFrontDoor({ listen, arrivals, gate, lane, tls, ticketSecret, onHandshake });
+    const report = { onHandshake, onHttp2End };
+    frontDoor = await createFrontDoor({ listen, arrivals, gate, lane, tls, ticketSecret, ...report });
   } catch (error) {
     return giveUp('listen', error);
   }

@@ -6,6 +6,7 @@ import { createBridge } from './call/bridge.ts';
 import { createUpstreamSessions } from './call/upstream-sessions.ts';
 import { watchExpiry } from './expiry.ts';
 import { createFastLane } from './fast/lane.ts';
+import type { ConnectionEnd } from './http2/connection-end.ts';
 import { createHttp2Lane } from './http2/lane.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { createNodeLane } from './node-lane.ts';
@@ -28,6 +29,8 @@ export interface FrontDoorOptions {
   readonly ticketSecret?: TicketSecret | undefined;
   /** Told of each TLS handshake that has ended, well or not. */
   readonly onHandshake?: ((end: HandshakeEnd, detail: string) => void) | undefined;
+  /** Told of each connection of HTTP/2 that has ended, well or not. */
+  readonly onHttp2End?: ((end: ConnectionEnd, detail: string) => void) | undefined;
 }
 
 export interface FrontDoor {
@@ -63,7 +66,8 @@ const goodbyeMs = 500;
  * listen.
  */
 export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontDoor> {
-  const { listen, gate, lane = 'auto', tls, ticketSecret, onHandshake = () => undefined } = options;
+  const { listen, gate, lane = 'auto', tls, ticketSecret } = options;
+  const { onHandshake = () => undefined, onHttp2End: onConnectionEnd = () => undefined } = options;
   const openArrivals = options.arrivals ?? listenAt(listen);
   const sessions = createUpstreamSessions();
   const bridge = createBridge(sessions);
@@ -71,8 +75,8 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
   const fastLane = createFastLane({ gate, bridge, handOver: nodeLane.accept });
   let currentTls = tls;
   const firstLane = lane === 'node' ? nodeLane : fastLane;
-  const http2Lane =
-    tls && createHttp2Lane({ gate, bridge, sessions, maxStreams: () => currentTls?.http2?.maxStreams ?? 1 });
+  const maxStreams = () => currentTls?.http2?.maxStreams ?? 1;
+  const http2Lane = tls && createHttp2Lane({ gate, bridge, sessions, maxStreams, onConnectionEnd });
   const lanes = [fastLane, nodeLane, ...(http2Lane === undefined ? [] : [http2Lane])];
   const sockets = new Set<Socket>();
   const acceptSecure = (socket: TLSSocket) => {

@@ -37,7 +37,7 @@ test('no count goes back when a process ends and another begins at zero', () => 
   const together = createMeasuredTogether();
   const cpu = (cpuS: number) => ({ ...measured().process, cpuS });
   const source = { url: 'https://id/jwks', fetches: { fetched: 3 } } as never;
-  const tls = { expiryMs: { listen: 9 }, handshakes: new Map([['complete', 5]]) };
+  const tls = { expiryMs: { listen: 9 }, handshakes: new Map([['complete', 5]]), http2: new Map([['flood', 2]]) };
   const first = measured({
     traffic: traffic({ acme: 6 }),
     process: cpu(10),
@@ -49,13 +49,14 @@ test('no count goes back when a process ends and another begins at zero', () => 
   expect(allowedOf(together.merge([first, other]).traffic, 'acme')).toBe(7);
   together.keepCounts(first);
   const begun = { url: 'https://id/jwks', fetches: { fetched: 1, timeout: 1 } } as never;
-  const anew = measured({ keySources: [begun], tls: { ...tls, handshakes: new Map() } });
+  const anew = measured({ keySources: [begun], tls: { ...tls, handshakes: new Map(), http2: new Map() } });
   const after = together.merge([other, anew]);
   expect(allowedOf(after.traffic, 'acme')).toBe(7);
   expect(after.process.cpuS).toBe(11);
   expect(after.droppedLogLines).toBe(2);
   expect(after.keySources[0]?.fetches).toEqual({ fetched: 4, timeout: 1 });
   expect(after.tls?.handshakes.get('complete')).toBe(5);
+  expect(after.tls?.http2.get('flood')).toBe(2);
 });
 
 test('labels stay bounded over all processes, and who has one keeps it', () => {

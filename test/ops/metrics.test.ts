@@ -184,7 +184,7 @@ test.skipIf(!hasPromtool)(`promtool finds no fault with any family${hasPromtool 
     revocations: [{ url: 'https://list', entries: 1, bytes: 2, lastSuccessMs: 1, failures: 0 }] as never,
     replays: { entries: 1, shared: [{ store: 'redis://store', connected: true }] } as never,
     spans: { exported: 1, dropped: 0, failed: 0 },
-    tls: { expiryMs: { listen: 1_000 }, handshakes: new Map([['ok', 1]]) } as never,
+    tls: { expiryMs: { listen: 1_000 }, handshakes: new Map([['ok', 1]]), http2: new Map([['complete', 1]]) } as never,
   });
   const families = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
   const withSamples = parseExposition(text).map(({ name }) => name.replace(/_(?:bucket|sum|count)$/, ''));

@@ -4,11 +4,13 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type CertificateAndKey, newAuthority } from '../support/certificates.ts';
 import { findSample } from '../support/exposition-parser.ts';
 import { type HeldUpstream, startHeldUpstream } from '../support/held-upstream.ts';
+import { flags, frame, getRequest, headerBlock, headersFrame, openFrameClient } from '../support/http2-frames.ts';
 import { endAll, startJwtgate } from '../support/jwtgate-process.ts';
 import { openRawClient } from '../support/raw-client.ts';
 import { configText, type RunningGate, runGate, tokenOf } from '../support/running-gate.ts';
 import { newFolder } from '../support/scratch-folder.ts';
 import { openTlsClient } from '../support/tls.ts';
+import { until } from '../support/until.ts';
 
 const dayMs = 86_400_000;
 const authority = newAuthority('a CA');
@@ -146,6 +148,27 @@ test('handshakes are counted by how they end, and failures logged without a floo
     expect(await gate.process.logged('request', { status: 400 })).toMatchObject({ reason: 'requestRefused' });
   }
   expect(gate.process.log.filter(({ msg }) => msg === 'tls handshakes failed')).toMatchObject([{ result: 'notTls' }]);
+});
+
+test('connections of HTTP/2 are counted by how they end, and attacks logged without a flood', async () => {
+  const files = await certificateFiles(certificate());
+  const gate = await runGate(files.config(), { folder: files.folder });
+  for (let i = 0; i < 3; i++) {
+    const client = await openFrameClient(gate.proxyPort, authority.ca);
+    client.send(frame('HEADERS', flags.endStream, 1, headerBlock(getRequest('/'))));
+    client.send(...Array.from({ length: 100 }, () => frame('CONTINUATION', 0, 1)));
+    await client.closed();
+  }
+  const count = (result: string) => metric(gate, 'jwtgate_http2_connections_total', { result });
+  await until('all are counted', async () => (await count('flood')) === 3);
+  expect(gate.process.log.filter(({ msg }) => msg === 'http2 connections failed')).toMatchObject([
+    { result: 'flood', count: 1 },
+  ]);
+  const honest = await openFrameClient(gate.proxyPort, authority.ca);
+  honest.send(headersFrame(1, getRequest('/acme/x')));
+  await honest.got('HEADERS', 1);
+  honest.destroy();
+  await until('it is counted', async () => (await count('complete')) === 1);
 });
 
 test('TLS where there was none needs a restart, and nothing is half applied', async () => {

@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls';
+import { testCertificates } from './certificates.ts';
 import { connectTls } from './tls.ts';
 import { until } from './until.ts';
 
@@ -106,8 +107,8 @@ export interface FrameClient {
 }
 
 /** A client that has sent its preface and settings, and nothing else by itself. */
-export async function openFrameClient(port: number): Promise<FrameClient> {
-  const socket = await connectTls({ port, ALPNProtocols: ['h2'] });
+export async function openFrameClient(port: number, ca = testCertificates().ca): Promise<FrameClient> {
+  const socket = await connectTls({ port, ca, ALPNProtocols: ['h2'] });
   socket.on('error', () => undefined);
   const frames: Frame[] = [];
   let rest: Buffer = Buffer.alloc(0);

@@ -5,6 +5,7 @@ import type { Gate, Outcome } from '../../gate/gate.ts';
 import type { Reconsider } from '../expiry.ts';
 import { peerAddress } from '../read-head.ts';
 import { clientCertificate } from '../tls/client-certificate.ts';
+import { type ConnectionEnd, connectionEndOf, type SessionError } from './connection-end.ts';
 import { errorCodes } from './error-codes.ts';
 import { Http2Exchange, type Http2ExchangeInput } from './exchange.ts';
 import { nodeHttp2 } from './node-http2.ts';
@@ -19,8 +20,8 @@ export interface ClientSessionInput {
   readonly startCall: Http2ExchangeInput['startCall'];
   /** A connection on which nothing is under way is to end. */
   readonly isEnding: () => boolean;
-  /** It is gone. */
-  readonly onClose: (session: ClientSession) => void;
+  /** It is gone. `detail`: what was wrong with it, if anything. */
+  readonly onClose: (session: ClientSession, end: ConnectionEnd, detail: string) => void;
 }
 
 /** How long a client may take to let go once it was told to; then its connection is cut. */
@@ -36,6 +37,10 @@ export class ClientSession {
   private readonly peer: string;
   private idle: NodeJS.Timeout | undefined;
   private leaving = false;
+  private served = false;
+  /** It went with requests under way. */
+  private brokeOff = false;
+  private conclusion: [end: ConnectionEnd, detail: string] | undefined;
 
   constructor(input: ClientSessionInput) {
     const { socket, gate, maxStreams } = input;
@@ -64,11 +69,12 @@ export class ClientSession {
     });
     this.session
       .on('stream', (stream, _fields, flags, section) => this.takeStream(stream, flags, section as FieldSection))
-      // What it means is learnt from 'close', which always follows.
-      .on('error', () => undefined)
+      // 'close' always follows.
+      .on('error', (error: SessionError & Error) => this.conclude(connectionEndOf(error), error.message))
       .on('close', () => {
         clearTimeout(this.idle);
-        input.onClose(this);
+        this.conclude(this.brokeOff ? 'aborted' : 'complete', '');
+        input.onClose(this, ...(this.conclusion as [ConnectionEnd, string]));
       });
     this.awaitStream(timeouts.headerMs);
   }
@@ -85,6 +91,7 @@ export class ClientSession {
       return;
     }
     clearTimeout(this.idle);
+    this.served = true;
     const gate = this.input.gate();
     const endsHere = (flags & endStreamFlag) !== 0;
     const read = readHttp2Head(section, endsHere, gate.limits);
@@ -118,6 +125,7 @@ export class ClientSession {
 
   private onOver(exchange: Http2Exchange, end: Outcome['end']): void {
     this.exchanges.delete(exchange);
+    this.brokeOff ||= end === 'clientGone' && this.session.destroyed;
     if (end === 'clientGone') this.countBroken();
     if (this.exchanges.size > 0) return;
     if (this.leaving) this.cutSoon();
@@ -127,6 +135,7 @@ export class ClientSession {
 
   private countBroken(): void {
     if (this.budget.spend(performance.now()) || this.session.destroyed) return;
+    this.conclude('resets', 'too many requests came to nothing');
     // Node takes a code in place of the error; its types do not.
     this.session.destroy(errorCodes.enhanceYourCalm as unknown as Error);
   }
@@ -134,7 +143,16 @@ export class ClientSession {
   /** With nothing under way for this long the connection ends. */
   private awaitStream(ms: number): void {
     clearTimeout(this.idle);
-    if (!this.session.destroyed) this.idle = setTimeout(() => this.leave(), ms).unref();
+    if (this.session.destroyed) return;
+    this.idle = setTimeout(() => {
+      if (!this.served) this.conclude('timeout', `no request within ${ms} ms`);
+      this.leave();
+    }, ms).unref();
+  }
+
+  /** What is known first is why it ends. */
+  private conclude(end: ConnectionEnd, detail: string): void {
+    this.conclusion ??= [end, detail];
   }
 
   /**
@@ -160,6 +178,7 @@ export class ClientSession {
 
   /** Cuts it, and all that is under way. */
   destroy(): void {
+    this.conclude('complete', '');
     for (const exchange of [...this.exchanges]) exchange.cut('clientGone', errorCodes.cancel);
     this.session.destroy();
     this.socket.destroy();

@@ -7,12 +7,15 @@ import type { UpstreamSessions } from '../call/upstream-sessions.ts';
 import type { Reconsider } from '../expiry.ts';
 import { createUpstreamPools } from '../upstream-pool.ts';
 import { ClientSession } from './client-session.ts';
+import type { ConnectionEnd } from './connection-end.ts';
 
 export interface Http2LaneOptions {
   /** The policy of the moment; asked once for each request. */
   readonly gate: () => Gate;
   /** Requests at a time on one connection. */
   readonly maxStreams: () => number;
+  /** Told of each connection that has ended, well or not. */
+  readonly onConnectionEnd: (end: ConnectionEnd, detail: string) => void;
   readonly sessions: UpstreamSessions;
   readonly bridge: Bridge;
 }
@@ -36,7 +39,8 @@ export interface Http2Lane {
   retainUpstreams(keys: ReadonlySet<string>): void;
 }
 
-export function createHttp2Lane({ gate, maxStreams, sessions: upstreamSessions, bridge }: Http2LaneOptions): Http2Lane {
+export function createHttp2Lane(options: Http2LaneOptions): Http2Lane {
+  const { gate, maxStreams, onConnectionEnd, sessions: upstreamSessions, bridge } = options;
   const sessions = new Set<ClientSession>();
   const pools = createUpstreamPools(bridge);
   let ending = false;
@@ -52,7 +56,10 @@ export function createHttp2Lane({ gate, maxStreams, sessions: upstreamSessions, 
             ? startHttp2Call(request, upstreamSessions, events)
             : startHttp1Call(request, pools, events, options),
         isEnding: () => ending,
-        onClose: (closed) => void sessions.delete(closed),
+        onClose(closed, end, detail) {
+          sessions.delete(closed);
+          onConnectionEnd(end, detail);
+        },
       });
       sessions.add(session);
     },

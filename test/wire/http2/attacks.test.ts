@@ -38,6 +38,7 @@ describe('a client that', () => {
     await client.closed();
     expect(sent).toBeLessThan(20_000);
     expect(rig.gate.heads.length).toBeLessThan(1_000);
+    expect(rig.http2Ends).toEqual(['resets']);
     const goaway = client.frames.find(({ type }) => type === 'GOAWAY');
     if (goaway !== undefined) expect([0xb, 0x2]).toContain(goaway.payload.readUInt32BE(4));
     await until('nothing is left of it', () => rig.upstream.openSockets === 0 && rig.door.activeExchanges === 0);
@@ -75,6 +76,7 @@ describe('a client that', () => {
     client.send(frame('HEADERS', flags.endStream, 1, headerBlock(getRequest('/'))));
     const sent = await flood(client, 5_000, () => frame('CONTINUATION', 0, 1, piece));
     await client.closed();
+    expect(rig.http2Ends).toEqual(['flood']);
     expect(sent).toBeLessThan(500);
     expect(rig.gate.heads).toEqual([]);
     await expectServes(rig);
@@ -168,10 +170,12 @@ describe('a client that', () => {
     const served = await rig.frames();
     served.send(headersFrame(1, getRequest('/')));
     await silent.closed();
+    await until('it is counted', () => rig.http2Ends.join() === 'timeout');
     expect(served.isClosed).toBe(false);
     await served.closed();
     expect(silent.frames.at(-1)).toMatchObject({ type: 'GOAWAY' });
     expect(served.frames.at(-1)).toMatchObject({ type: 'GOAWAY' });
+    expect(rig.http2Ends).toEqual(['timeout', 'complete']);
     expect(rig.door.openConnections).toBe(0);
   });
 
@@ -199,6 +203,7 @@ describe('a client that', () => {
     client.send(bytes);
     await client.closed();
     expect(rig.gate.heads).toEqual([]);
+    expect(rig.http2Ends).toEqual(['malformed']);
     await expectServes(rig);
   });
 });

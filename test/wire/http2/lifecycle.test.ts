@@ -33,6 +33,36 @@ test('without http2 it is not offered; a reload that takes it away is for new co
   after.destroy();
 });
 
+test('how a connection ended is told: in order, or amid its requests', async () => {
+  const rig = await startHttp2({
+    reply: (text) => (text.includes('/held') ? undefined : answerEach()(text, {} as never)),
+  });
+  const ends = (count: number) => until('its end is told', () => rig.http2Ends.length === count);
+  const polite = await rig.client();
+  await polite.get('/');
+  polite.session.close();
+  await ends(1);
+  const gone = await rig.client();
+  await gone.get('/');
+  gone.session.socket.destroy();
+  await ends(2);
+  const changesItsMind = await rig.client();
+  const stream = changesItsMind.open({ ':path': '/held' }, true).on('error', () => undefined);
+  await until('it is under way', () => rig.gate.heads.length === 3);
+  stream.close(8);
+  await rig.gate.gotOutcomes(3);
+  await changesItsMind.get('/');
+  changesItsMind.close();
+  await ends(3);
+  expect(rig.http2Ends).toEqual(['complete', 'complete', 'complete']);
+  const leaves = await rig.frames();
+  leaves.send(headersFrame(1, getRequest('/held')));
+  await until('it is under way', () => rig.gate.heads.length === 5);
+  leaves.destroy();
+  await ends(4);
+  expect(rig.http2Ends.at(-1)).toBe('aborted');
+});
+
 test('drain: GOAWAY, requests under way are finished, further ones refused, then the connection ends in order', async () => {
   const rig = await startHttp2({
     reply: (text) => (text.includes('/held') ? undefined : answerEach()(text, {} as never)),
@@ -119,6 +149,7 @@ test('a lane of its own takes a plain socket as well', async () => {
   const sessions = createUpstreamSessions();
   const lane = createHttp2Lane({
     gate: () => rig.gate,
+    onConnectionEnd: () => undefined,
     maxStreams: () => 10,
     sessions,
     bridge: createBridge(sessions),

@@ -14,6 +14,8 @@ export interface TlsRig {
   readonly upstream: RawUpstream;
   /** How handshakes ended, "end detail". */
   readonly handshakes: string[];
+  /** How connections of HTTP/2 ended. */
+  readonly http2Ends: string[];
 }
 
 export interface TlsRigOptions extends Omit<FakeGateOptions, 'upstream'> {
@@ -33,14 +35,16 @@ export async function startTlsDoor(
   onTestFinished(() => upstream.close());
   const gate = fakeGate({ upstream: { ...upstream.upstream, ...changes }, ...options });
   const handshakes: string[] = [];
+  const http2Ends: string[] = [];
   const door = await createFrontDoor({
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     gate: () => gate,
     tls,
     ticketSecret,
     onHandshake: (end, detail) => void handshakes.push(`${end} ${detail}`.trim()),
+    onHttp2End: (end) => void http2Ends.push(end),
   });
   onTestFinished(() => door.close({ drainMs: 0 }));
   if (door.address.kind !== 'tcp') throw new Error('not a TCP listener');
-  return { port: door.address.port, door, gate, upstream, handshakes };
+  return { port: door.address.port, door, gate, upstream, handshakes, http2Ends };
 }
