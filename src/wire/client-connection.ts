@@ -1,6 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Exchange } from './exchange.ts';
-import { closeLingering } from './linger.ts';
+import { closeLingering, mostReadIntoNothing } from './linger.ts';
 
 /** What one connection is doing: at most one request at a time, in order of arrival. */
 export interface ClientConnection {
@@ -16,8 +17,13 @@ export interface ClientConnection {
    * one nothing more is taken (RFC 9112 section 9.6).
    */
   enqueue(start: () => void, last: boolean): void;
-  /** The exchange that `enqueue` started is over. */
-  release(): void;
+  /**
+   * The exchange that `enqueue` started is over. What is left of its request is read into nothing, but not for longer than
+   * `idleMs`, and not without end: then the connection closes.
+   */
+  release(request: IncomingMessage, idleMs: number): void;
+  /** Ends the connection, in order, where it is only held by a body that nobody wants; else false. */
+  closeUnwanted(): boolean;
   /** The answer under way is the last one, where it can still say so. */
   announceEnd(): void;
   /** Nothing that arrives from now on is a request: what follows can't be told apart for certain, or nobody waits for it. */
@@ -54,6 +60,31 @@ export function createClientConnection(socket: Socket, unreadBytes: number): Cli
     lingering = true;
   };
 
+  /** Gives up on a body that nobody wants. */
+  let giveUp: (() => void) | undefined;
+
+  const readIntoNothing = (request: IncomingMessage, idleMs: number) => {
+    let bytes = 0;
+    const count = (chunk: Uint8Array) => {
+      bytes += chunk.byteLength;
+      if (bytes > mostReadIntoNothing) giveUp?.();
+    };
+    const forget = () => {
+      clearTimeout(timer);
+      request.off('data', count);
+      giveUp = undefined;
+    };
+    giveUp = () => {
+      forget();
+      distrusted = true;
+      lingerOnce();
+    };
+    const timer = setTimeout(giveUp, idleMs);
+    request.on('data', count).resume();
+    request.once('end', forget);
+    socket.once('close', forget);
+  };
+
   return {
     socket,
     exchange: undefined,
@@ -81,15 +112,21 @@ export function createClientConnection(socket: Socket, unreadBytes: number): Cli
       busy = true;
       start();
     },
-    release() {
+    release(request, idleMs) {
       this.exchange = undefined;
       if (socket.destroyed) waiting.length = 0;
+      else if (!request.complete && !distrusted) readIntoNothing(request, idleMs);
       const start = waiting.shift();
       if (waiting.length === 0) socket.resume();
       busy = start !== undefined;
       bytesBefore = socket.bytesRead;
       if (start !== undefined) start();
       else if (distrusted) lingerOnce();
+    },
+    closeUnwanted() {
+      const isUnwanted = giveUp !== undefined;
+      giveUp?.();
+      return isUnwanted;
     },
     announceEnd() {
       if (waiting.length > 0 || this.exchange?.response.headersSent === false) distrusted = true;

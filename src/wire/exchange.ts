@@ -180,6 +180,6 @@ export class Exchange {
       upstreamMs: this.#upstreamMs,
       end,
     });
-    this.connection.release();
+    this.connection.release(this.request, this.gate.timeouts.idleMs);
   }
 }

@@ -181,7 +181,7 @@ export function createNodeLane({ gate, bridge }: NodeLaneOptions): NodeLane {
     drain() {
       for (const connection of connections.values()) {
         if (connection.busy) connection.distrust();
-        else if (connection.idle) hangUp(connection.socket);
+        else if (!connection.closeUnwanted() && connection.idle) hangUp(connection.socket);
       }
     },
     release(which) {
@@ -189,7 +189,7 @@ export function createNodeLane({ gate, bridge }: NodeLaneOptions): NodeLane {
         if (!which(connection.socket)) continue;
         const isFree = !connection.busy;
         connection.distrust();
-        if (isFree) hangUp(connection.socket);
+        if (isFree && !connection.closeUnwanted()) hangUp(connection.socket);
       }
     },
     goAway() {

@@ -4,7 +4,7 @@ import type { ClientCertificate } from '../../gate/client-certificate.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { Upstream } from '../../gate/policy.ts';
 import type { Reconsider } from '../expiry.ts';
-import { closeLingering, hangUp } from '../linger.ts';
+import { closeLingering, hangUp, mostReadIntoNothing } from '../linger.ts';
 import { peerAddress } from '../read-head.ts';
 import { clientCertificate } from '../tls/client-certificate.ts';
 import { lf } from './byte-classes.ts';
@@ -299,9 +299,6 @@ export class ClientConnection implements Expiring {
     this.socket.resume();
   }
 }
-
-/** Of a body whose request was answered early: a client that goes on sending after that will not read another answer. */
-const mostReadIntoNothing = 4 * 1024 * 1024;
 
 const nowhere: BodyPiece[] = [];
 
