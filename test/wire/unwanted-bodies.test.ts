@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { expect, test } from 'vitest';
-import type { RawClient } from '../support/raw-client.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { openRawClient, type RawClient } from '../support/raw-client.ts';
 import { until } from '../support/until.ts';
 import { refusal } from './fake-gate.ts';
 import { startLane } from './lane-rig.ts';
@@ -91,7 +91,9 @@ test('a drain does not wait for a body that nobody wants', async () => {
 
 test('attack: a flood behind a refusal that ends the connection is read for a while, and no further', async () => {
   const lane = await startLane({ decide: () => refusal('tokenMissing') });
-  const client = await lane.client();
+  // It ignores that we have ended our side.
+  const client = await openRawClient({ port: lane.port, allowHalfOpen: true });
+  onTestFinished(() => client.destroy());
   client.send(`${post}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`);
   expect((await client.response()).status).toBe(401);
   expect(await sendUntilClosed(client, chunk)).toBeLessThan(128 * 1024 * 1024);
