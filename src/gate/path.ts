@@ -54,8 +54,16 @@ export function parseTarget(target: string): Target | TargetProblem {
 }
 
 function splitPlain(path: string): readonly string[] {
-  if (path === '/') return [];
-  return (path.endsWith('/') ? path.slice(1, -1) : path.slice(1)).split('/');
+  const segments: string[] = [];
+  const end = path.endsWith('/') ? path.length - 1 : path.length;
+  // `split` would leave generated code for this, and take three times as long.
+  for (let start = 1; start < end; ) {
+    const slash = path.indexOf('/', start);
+    const next = slash === -1 ? end : slash;
+    segments.push(path.slice(start, next));
+    start = next + 1;
+  }
+  return segments;
 }
 
 function problem(detail: string): TargetProblem {

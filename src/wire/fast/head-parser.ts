@@ -1,6 +1,7 @@
 import { type BodyFraming, type HeadLimits, isHost, parseContentLength, targetShare } from '../framing.ts';
 import { cr, lf, slash, space, targetBytes, tokenBytes } from './byte-classes.ts';
 import { newFieldLine, readFieldLine } from './field-line.ts';
+import { fieldName } from './field-names.ts';
 import { watchNames } from './watched-names.ts';
 
 /** A request in canonical form: the only form that the fast lane serves. */
@@ -140,7 +141,7 @@ function readFields(
   draft: Draft,
 ): number | typeof incomplete | Fault {
   const { headers } = draft;
-  // One text, of which all names and values are parts: what is to outlive the request has to be copied out of it.
+  // One text, of which all values are parts: what is to outlive the request has to be copied out of it.
   const text = bytes.toString('latin1', from, endOfText(bytes, from, to));
   let at = from;
   for (;;) {
@@ -153,11 +154,10 @@ function readFields(
       return result === 'incomplete' ? incomplete : illegal('a line of the head is not a header field');
     }
     if (headers.length === 2 * limits.headerCount) return illegal(`more than ${limits.headerCount} headers`, 431);
-    const name = text.slice(at - from, line.nameEnd - from);
     const value = text.slice(line.valueStart - from, line.valueEnd - from);
     const fault = takers.find(bytes, at, line.nameEnd)?.(draft, value);
     if (fault !== undefined) return fault;
-    headers.push(name, value);
+    headers.push(fieldName(bytes, at, line.nameEnd), value);
     at = line.next;
   }
 }

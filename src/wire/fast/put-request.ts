@@ -39,10 +39,11 @@ export function putRequest(
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
     const isInbound = lines.find(name, value);
-    if (!isInbound && (!isLegalName(name) || illegalInValue.test(value))) return false;
+    const kind = nameKind(name);
+    if (!isInbound && (kind === 'illegal' || illegalInValue.test(value))) return false;
     // A hop-by-hop field that the gate may give: nominated as such (RFC 9110 section 10.1.4).
-    if (name.length === 2 && name.toLowerCase() === 'te') hasTe = true;
-    if (isFraming(name) || (isInbound && lines.take(out))) continue;
+    if (kind === 'te') hasTe = true;
+    if (kind === 'framing' || (isInbound && lines.take(out))) continue;
     lines.putTaken(out);
     out.field(name, value);
   }
@@ -121,21 +122,26 @@ class Lines {
   }
 }
 
-/** The names that are added are few, and the same for each request. */
-const legalNames = new Set<string>();
-const mostLegalNames = 1_000;
+/** What is to be known of a name: one that the lane writes itself, no name at all, or TE. */
+type NameKind = 'plain' | 'framing' | 'te' | 'illegal';
 
-function isLegalName(name: string): boolean {
-  if (legalNames.has(name)) return true;
-  if (!isFieldName(name)) return false;
-  if (legalNames.size < mostLegalNames) legalNames.add(name);
-  return true;
+/** Names are few, and the same for each request. */
+const nameKinds = new Map<string, NameKind>();
+const mostNameKinds = 1_000;
+const mostNameBytes = 64;
+
+function nameKind(name: string): NameKind {
+  const known = nameKinds.get(name);
+  if (known !== undefined) return known;
+  const kind = findNameKind(name);
+  if (nameKinds.size < mostNameKinds && name.length <= mostNameBytes) nameKinds.set(name, kind);
+  return kind;
 }
 
-const framingLengths = new Uint8Array(64);
-for (const name of requestConnectionFields) framingLengths[name.length] = 1;
-
-/** Is this a name that the lane writes itself? The gate's list has none; where it had, there would be two of it. */
-function isFraming(name: string): boolean {
-  return framingLengths[name.length] === 1 && requestConnectionFields.has(name.toLowerCase());
+function findNameKind(name: string): NameKind {
+  if (!isFieldName(name)) return 'illegal';
+  const lower = name.toLowerCase();
+  // The gate's list has none; where it had, there would be two of it.
+  if (requestConnectionFields.has(lower)) return 'framing';
+  return lower === 'te' ? 'te' : 'plain';
 }
