@@ -71,7 +71,8 @@ describe('the bill of materials', () => {
     expect(inner.size).toBeGreaterThan(10);
   });
 
-  test('is about this executable, by its hash', () => {
+  test('is about this version, and this executable, by its hash', () => {
+    expect(bill().metadata.component.version).toBe(packageJson.version);
     expect(bill().metadata.component.hashes).toEqual([{ alg: 'SHA-256', content: sha256(executable) }]);
   });
 

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { runtimeFlags } from '../../tools/build/executable.ts';
+import { parts } from '../../tools/build/put-off.ts';
 import { endAll, type JwtgateProcess, startJwtgate } from '../support/jwtgate-process.ts';
 import { newFolder } from '../support/scratch-folder.ts';
 import { hasNpm, npm, npmEnvironment } from '../support/system-npm.ts';
@@ -50,10 +51,7 @@ describe.skipIf(!hasNpm)('the npm package (needs npm)', () => {
         'config.example.yaml',
         'config.schema.json',
         'dist/THIRD-PARTY-LICENSES.txt',
-        'dist/cel-js.cjs',
-        'dist/jwtgate.cjs',
-        'dist/re2js.cjs',
-        'dist/redis-client.cjs',
+        ...['jwtgate.cjs', ...Object.values(parts)].sort().map((file) => `dist/${file}`),
         'package.json',
       ]);
     });
