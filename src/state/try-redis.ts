@@ -1,4 +1,4 @@
-import { describeRedisError, redisName } from './replay-redis.ts';
+import { describeRedisError, redisName } from './redis-connection.ts';
 
 export type RedisTrial =
   | { readonly kind: 'ok'; readonly store: string }
