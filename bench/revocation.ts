@@ -1,8 +1,13 @@
 // How much memory a revocation list of a million entries takes, how long it is read, and what a look-up costs:
-//   node --expose-gc bench/revocation.ts [entries]
+//   node --expose-gc bench/revocation.ts [entries] [redis://127.0.0.1:6379]
+// With an address the same from a set in that Redis, under a key of its own, which is deleted afterwards.
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import { createClient } from '@redis/client';
+import { redisListAddress } from '../src/state/redis-lists.ts';
+import { createRevocationLists } from '../src/state/revocation-lists.ts';
 import { parseRevocations } from '../src/state/revocations.ts';
+import { until } from '../test/support/until.ts';
 
 const entries = Number(process.argv[2] ?? 1_000_000);
 const lookups = 200_000;
@@ -53,9 +58,45 @@ async function longestPause<T>(
   return { result, ms: Math.round(ms), pauseMs: Math.round(pauseMs) };
 }
 
+const lineOf = (id: string, i: number) => (i % 10 === 0 ? `sub ${id} before 1795334400` : `jti ${id}`);
+
+async function readFromRedis(url: string): Promise<void> {
+  const key = `jwtgate:bench:${randomUUID()}`;
+  const client = createClient({ url });
+  await client.connect();
+  for (let i = 0; i < entries; i += 10_000) await client.sAdd(key, ids.slice(i, i + 10_000).map(lineOf));
+  const before = await memoryMb();
+  const cpuBefore = process.cpuUsage();
+  const lists = createRevocationLists({ env: {} });
+  const policy = { refreshMs: 600_000, timeoutMs: 60_000, headers: {}, ca: undefined };
+  const { ms, pauseMs, result } = await longestPause(async () => {
+    const lease = lists.holdUrl(redisListAddress(url, key), policy);
+    await until('read', () => lease.status().readyOnce, 120_000);
+    return lease;
+  });
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const rssMb = process.resourceUsage().maxRSS / 1e3;
+  console.log(
+    `from Redis: ${result.status().entries} entries in ${ms} ms, ${Math.round((user + system) / 1e3)} ms of CPU, longest pause ${pauseMs} ms; ${((await memoryMb()) - before).toFixed(1)} MB; peak RSS of this process, test data included, ${rssMb.toFixed(0)} MB`,
+  );
+  const changedMs = performance.now();
+  await client.sAdd(key, 'jti the-last-one');
+  const last = { jti: 'the-last-one', sub: undefined, kid: undefined, issuedAtS: 1 };
+  await until('revoked', () => result.list.find('acme', last) !== undefined, 120_000);
+  console.log(`one more entry is in force after ${Math.round(performance.now() - changedMs)} ms`);
+  lists.close();
+  await client.del(key);
+  client.destroy();
+}
+
+const [, , , address] = process.argv;
+if (address !== undefined) {
+  await readFromRedis(address);
+  process.exit();
+}
+
 function listText(): Buffer {
-  const lines = ids.map((id, i) => (i % 10 === 0 ? `sub ${id} before 1795334400` : `jti ${id}`));
-  return Buffer.from(`${lines.join('\n')}\n`);
+  return Buffer.from(`${ids.map(lineOf).join('\n')}\n`);
 }
 
 const text = listText();

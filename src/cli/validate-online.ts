@@ -126,8 +126,12 @@ function createRemoteLists(env: NodeJS.ProcessEnv) {
         waiting.push(resolve);
       });
     }
-    const { url, readyOnce, entries } = status();
-    if (readyOnce) return { check: 'revoked', subject: url, outcome: 'ok', detail: `entries: ${entries}` };
+    const { url, readyOnce, entries, skipped } = status();
+    const left =
+      skipped === 0
+        ? ''
+        : `, and ${countOf(skipped, 'member')} that ${skipped === 1 ? 'is' : 'are'} no entry: see docs/revocation.md`;
+    if (readyOnce) return { check: 'revoked', subject: url, outcome: 'ok', detail: `entries: ${entries}${left}` };
     const failure = events.find((event) => event.kind === 'listNotFetched' && event.url === url);
     const detail = failure?.kind === 'listNotFetched' ? failure.detail : 'could not be fetched';
     return { check: 'revoked', subject: url, outcome: 'failed', detail };

@@ -4,6 +4,7 @@ import type { ReplayStores } from '../state/replay-stores.ts';
 import type { HeldSources } from './compile-tenant.ts';
 import type { ConfigPath } from './config-path.ts';
 import { complainIn, type Load, type Section } from './model.ts';
+import { isRedisUrl } from './redis-url.ts';
 import type { ReplayConfig } from './shape/replay.ts';
 
 export interface PreparedReplay {
@@ -39,12 +40,6 @@ export function prepareReplayAt(
     complainIn(load, section, [...path, 'store'], { message });
   }
   return { claim, redisUrl, config: replay };
-}
-
-function isRedisUrl(text: string): boolean {
-  const url = URL.parse(text);
-  if (url === null || (url.protocol !== 'redis:' && url.protocol !== 'rediss:')) return false;
-  return url.hostname !== '' && /^(?:\/\d{0,4})?$/.test(url.pathname) && url.search === '' && url.hash === '';
 }
 
 /** A tenant's own, and its routes', by route. */

@@ -1,11 +1,14 @@
 import type { RevocationList } from '../gate/revocation.ts';
 import { parseProviderUrl } from '../keys/provider-url.ts';
+import { redisListAddress } from '../state/redis-lists.ts';
 import type { ListPolicy, RevocationLists } from '../state/revocation-lists.ts';
 import { parseRevocations, type Revocations } from '../state/revocations.ts';
 import type { HeldSources } from './compile-tenant.ts';
 import { complainIn, type Load, type Section } from './model.ts';
 import { checkCertificates, readPem } from './pem-source.ts';
+import { isRedisUrl } from './redis-url.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
+import { Secret } from './secret.ts';
 import type { RevokedConfig } from './shape/revoked.ts';
 
 /** A list that was read, or that is to be fetched once the whole config has proved sound. */
@@ -34,13 +37,25 @@ export function createRevokedCompiler(load: Load, files: ReferencedFiles): Revok
     return undefined;
   }
 
+  /** What the list is held by; of one in Redis it names the key as well, and may hold a password. */
+  function addressOf(url: string | Secret, section: WithRevoked): string {
+    const { key = 'jwtgate:revoked', insecure = false } = section.config.revoked ?? {};
+    if (url instanceof Secret) {
+      const text = url.reveal();
+      // What is wrong with it has been said.
+      return isRedisUrl(text) ? redisListAddress(text, key) : text;
+    }
+    const checked = parseProviderUrl(url, insecure);
+    if ('problem' in checked) complainIn(load, section, ['revoked', 'url'], { message: checked.problem });
+    return url;
+  }
+
   return async (section) => {
     const { revoked } = section.config;
     if (revoked?.file !== undefined) return fromFile(section, revoked.file);
     if (revoked?.url === undefined) return undefined;
-    const { url, refresh, timeout, headers = {}, insecure = false, required } = revoked;
-    const checked = parseProviderUrl(url, insecure);
-    if ('problem' in checked) complainIn(load, section, ['revoked', 'url'], { message: checked.problem });
+    const { refresh, timeout, headers = {}, required } = revoked;
+    const url = addressOf(revoked.url, section);
     const ca = revoked.ca === undefined ? undefined : await readPem(section, ['revoked', 'ca'], revoked.ca, files);
     if (ca !== undefined) checkCertificates(section, ['revoked', 'ca'], ca, load);
     const revealed = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.reveal()]));

@@ -22,7 +22,15 @@ export function unaskedList(why: string | undefined): RevocationLease {
           ? undefined
           : { kind: 'unavailable', detail: `the revocation list was not asked for (${why})`, retryAfterS: 1 },
     },
-    status: () => ({ url: '', readyOnce: false, entries: 0, bytes: 0, lastSuccessMs: undefined, failures: 0 }),
+    status: () => ({
+      url: '',
+      readyOnce: false,
+      entries: 0,
+      skipped: 0,
+      bytes: 0,
+      lastSuccessMs: undefined,
+      failures: 0,
+    }),
     release: () => {},
   };
 }

@@ -140,6 +140,7 @@ function mergeRevocations(parts: readonly (readonly RevocationStatus[])[]): Revo
       url,
       readyOnce: statuses.every(({ readyOnce }) => readyOnce),
       entries: Math.min(...statuses.map(({ entries }) => entries)),
+      skipped: Math.max(...statuses.map(({ skipped }) => skipped)),
       bytes: statuses.reduce((total, { bytes }) => total + bytes, 0),
       lastSuccessMs: earliest(statuses.map(({ lastSuccessMs }) => lastSuccessMs)),
       failures: Math.max(...statuses.map(({ failures }) => failures)),

@@ -215,6 +215,12 @@ function revocationFamilies({ revocations }: Measured): string[] {
       each(({ entries }) => entries, sum),
     ),
     family(
+      'jwtgate_revocation_skipped_entries',
+      'gauge',
+      'Members of a list in Redis that are no entry, and so revoke nothing.',
+      each(({ skipped }) => skipped, sum),
+    ),
+    family(
       'jwtgate_revocation_bytes',
       'gauge',
       'Memory that a revocation list takes.',

@@ -8,6 +8,9 @@ export function logRevocationEvent(log: Log, event: RevocationEvent): void {
     case 'listChanged':
       log.info('revocation list changed', { url, entries: event.entries });
       break;
+    case 'entriesSkipped':
+      log.error('revocation list holds what is no entry', { url, skipped: event.skipped, detail: event.detail });
+      break;
     case 'listNotFetched':
       log.error('revocation list not taken', { url, detail: event.detail, entries_left: event.entriesLeft });
       break;

@@ -3,7 +3,14 @@ export interface RedisConnectionOptions {
   readonly url: string;
   /** For one command, and for one attempt to connect. */
   readonly timeoutMs: number;
+  /** PEM; in place of the built-in certificate authorities, for rediss. */
+  readonly ca?: string | undefined;
   readonly onEvent: (event: RedisConnectionEvent) => void;
+  /**
+   * Called when a key that was read here has changed since; undefined: any may have. Asks the server to tell
+   * (CLIENT TRACKING, from Redis 6 on); whether it does, `tracking` says.
+   */
+  readonly onChanged?: ((key: string | undefined) => void) | undefined;
 }
 
 /** Names the server by host, port and database alone. */
@@ -15,9 +22,18 @@ export type RedisConnectionEvent =
 export interface RedisConnection {
   readonly name: string;
   readonly connected: boolean;
+  /** Does the server tell of keys that change? */
+  readonly tracking: boolean;
   /** Never rejects; where there is no connection it fails at once. */
-  send(command: readonly string[]): Promise<RedisAnswer>;
+  send(command: readonly string[], options?: SendOptions): Promise<RedisAnswer>;
   close(): void;
+}
+
+export interface SendOptions {
+  /** Text in the answer comes as Buffers. */
+  readonly asBytes?: boolean;
+  /** Less than the connection's own time. */
+  readonly withinMs?: number;
 }
 
 export type RedisAnswer =
@@ -27,9 +43,14 @@ export type RedisAnswer =
 
 /** What is used of the library's client. */
 interface Client {
-  sendCommand(words: readonly string[]): Promise<unknown>;
+  sendCommand(words: readonly string[], options?: { readonly typeMapping: TypeMapping }): Promise<unknown>;
   destroy(): void;
 }
+
+type TypeMapping = { readonly 36?: BufferConstructor };
+
+/** By the type byte of a bulk string, `$`. */
+const bytesForText: TypeMapping = { 36: Buffer };
 
 /** Asked and not answered: beyond it the next are refused at once. */
 const mostWaiting = 1_000;
@@ -38,13 +59,21 @@ const lastRetryMs = 2_000;
 const timeoutsToReconnect = 3;
 
 /** Connects at once, and again after every loss, with growing waits. */
-export function createRedisConnection({ url, timeoutMs, onEvent }: RedisConnectionOptions): RedisConnection {
+export function createRedisConnection({
+  url,
+  timeoutMs,
+  ca,
+  onEvent,
+  onChanged,
+}: RedisConnectionOptions): RedisConnection {
   const name = redisName(url);
   let client: Client | undefined;
   let connected = false;
   let closed = false;
   let reported: string | undefined;
   let timeouts = 0;
+  let attempts = 0;
+  let tracks = onChanged !== undefined;
 
   function lost(detail: string): void {
     connected = false;
@@ -63,14 +92,23 @@ export function createRedisConnection({ url, timeoutMs, onEvent }: RedisConnecti
       url,
       disableOfflineQueue: true,
       commandsQueueMaxLength: mostWaiting,
+      ...(onChanged === undefined ? {} : tracks ? { RESP: 3, emitInvalidate: true } : { RESP: 2 }),
       socket: {
+        ...(ca === undefined ? {} : { ca }),
         connectTimeout: Math.max(timeoutMs, 100),
         reconnectStrategy: (retries) => Math.min(lastRetryMs, 50 * 2 ** Math.min(retries, 6)),
       },
     });
     client = made;
     made.on('error', (error: unknown) => {
-      if (made === client) lost(describeRedisError(error));
+      if (made !== client) return;
+      if (tracks && refusesTracking(error)) {
+        tracks = false;
+        again();
+      } else lost(describeRedisError(error));
+    });
+    made.on('invalidate', (key: Uint8Array | null) => {
+      if (made === client) onChanged?.(key?.toString());
     });
     made.on('ready', () => {
       if (made !== client) return;
@@ -83,8 +121,10 @@ export function createRedisConnection({ url, timeoutMs, onEvent }: RedisConnecti
   }
 
   function begin(): void {
+    const attempt = ++attempts;
     // A password that is wrong ends the attempts of the client itself: ours go on.
     connect().catch((error: unknown) => {
+      if (attempt !== attempts) return;
       lost(describeRedisError(error));
       if (!closed) setTimeout(again, lastRetryMs).unref();
     });
@@ -98,12 +138,19 @@ export function createRedisConnection({ url, timeoutMs, onEvent }: RedisConnecti
     if (!closed) begin();
   }
 
-  async function send(command: readonly string[]): Promise<RedisAnswer> {
+  async function send(
+    command: readonly string[],
+    { asBytes = false, withinMs = timeoutMs }: SendOptions = {},
+  ): Promise<RedisAnswer> {
     if (client === undefined || !connected) return { kind: 'failed', detail: reported ?? 'not connected yet' };
-    const answer = await within(timeoutMs, client.sendCommand(command));
+    const waitMs = Math.max(0, Math.min(withinMs, timeoutMs));
+    const answer = await within(
+      waitMs,
+      client.sendCommand(command, asBytes ? { typeMapping: bytesForText } : undefined),
+    );
     if (answer.kind === 'answer') timeouts = 0;
     if (answer.kind !== 'timeout') return answer;
-    const detail = `no answer within ${timeoutMs} ms`;
+    const detail = `no answer within ${Math.ceil(waitMs)} ms`;
     timeouts++;
     if (timeouts === timeoutsToReconnect) {
       lost(detail);
@@ -117,6 +164,9 @@ export function createRedisConnection({ url, timeoutMs, onEvent }: RedisConnecti
     name,
     get connected() {
       return connected;
+    },
+    get tracking() {
+      return connected && tracks;
     },
     send,
     close() {
@@ -139,6 +189,11 @@ function within(timeoutMs: number, command: Promise<unknown>): Promise<RedisAnsw
       (error: unknown) => end({ kind: 'failed', detail: describeRedisError(error) }),
     );
   });
+}
+
+/** A server before Redis 6, a proxy, or a user who may not: HELLO 3 or CLIENT TRACKING is not to be had. */
+function refusesTracking(error: unknown): boolean {
+  return error instanceof Error && /^(?:NOPROTO|NOPERM|ERR unknown (?:sub)?command)/i.test(error.message);
 }
 
 /** A code or Redis's own error word (NOAUTH, READONLY, OOM): never a whole message, which may quote what was sent. */

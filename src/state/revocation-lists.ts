@@ -1,4 +1,5 @@
 import { createHash, hash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { RevocationList } from '../gate/revocation.ts';
 import { type Clock, systemClock, type Timer } from '../keys/clock.ts';
 import {
@@ -10,6 +11,7 @@ import {
 } from '../keys/fetch-document.ts';
 import { retryDelayMs } from '../keys/fetch-policy.ts';
 import { displayUrl } from '../keys/provider-url.ts';
+import { createRedisLists, isRedisList, redisListName } from './redis-lists.ts';
 import { parseRevocations, type RevocationProblem, type Revocations } from './revocations.ts';
 
 /** How a list is fetched. */
@@ -24,10 +26,12 @@ export interface ListPolicy {
 
 /** What metrics and readiness know of one list. Times are milliseconds since the epoch. */
 export interface RevocationStatus {
-  /** URL without its query, or the file's path. */
+  /** URL without its query, the file's path, or server and key in Redis. */
   readonly url: string;
   readonly readyOnce: boolean;
   readonly entries: number;
+  /** Members of a set in Redis that are no entry, and so revoke nothing. */
+  readonly skipped: number;
   readonly bytes: number;
   readonly lastSuccessMs: number | undefined;
   /** Failures in a row; the list before them is in force. */
@@ -36,6 +40,8 @@ export interface RevocationStatus {
 
 export type RevocationEvent =
   | { readonly kind: 'listChanged'; readonly url: string; readonly entries: number }
+  /** Some members of a set are no entry; `detail` is of the first. */
+  | { readonly kind: 'entriesSkipped'; readonly url: string; readonly skipped: number; readonly detail: string }
   | { readonly kind: 'listNotFetched'; readonly url: string; readonly detail: string; readonly entriesLeft: number }
   | { readonly kind: 'recovered'; readonly url: string; readonly failures: number };
 
@@ -51,7 +57,7 @@ export interface RevocationLists {
   /** Reads a file's content, or finds it read before; nothing is held yet. */
   read(bytes: Uint8Array): Promise<Revocations | RevocationProblem>;
   holdFile(path: string, revocations: Revocations): RevocationLease;
-  /** Holds the list at a URL, and begins to fetch if nobody held it yet. */
+  /** Holds the list at a URL, or {@link redisListAddress} of one in Redis, and begins to fetch if nobody held it yet. */
   holdUrl(url: string, policy: ListPolicy): RevocationLease;
   statuses(): RevocationStatus[];
   /** Another process of ours has something new of this address: it is asked for at once, not when it is time. */
@@ -90,7 +96,12 @@ export function createRevocationLists({
 }: RevocationListsParts): RevocationLists {
   const held = new Map<string, Held>();
   const read = new Map<string, WeakRef<Revocations>>();
-  const parts = { onEvent, clock, random, fetchDocument: fetchDocument ?? createDocumentFetcher(env, clock.nowMs) };
+  const own = fetchDocument === undefined ? createListFetcher(env, clock.nowMs, refresh) : undefined;
+  const parts = { onEvent, clock, random, fetchDocument: fetchDocument ?? (own as ListFetcher).fetch };
+
+  function refresh(source: string): void {
+    for (const each of held.values()) each.refresh(source);
+  }
 
   function hold(id: string, make: () => Omit<Held, 'leases'>): RevocationLease {
     let entry = held.get(id);
@@ -131,13 +142,31 @@ export function createRevocationLists({
       return hold(identityOfUrl(url, policy), () => createRemoteList(url, policy, parts));
     },
     statuses: () => [...held.values()].map(({ status }) => status()),
-    refresh(source) {
-      for (const each of held.values()) each.refresh(source);
-    },
+    refresh,
     close() {
       for (const { close } of held.values()) close();
       held.clear();
+      own?.close();
     },
+  };
+}
+
+export interface ListFetcher {
+  readonly fetch: FetchDocument;
+  close(): void;
+}
+
+/** Fetches lists wherever they may stand; `onNews`: one in Redis has changed, and is worth a fetch now. */
+export function createListFetcher(
+  env: ProxyEnvironment,
+  nowMs: () => number,
+  onNews: (source: string) => void,
+): ListFetcher {
+  const fetchDocument = createDocumentFetcher(env, nowMs);
+  const redis = createRedisLists({ onNews });
+  return {
+    fetch: (request) => (isRedisList(request.url) ? redis : { fetch: fetchDocument }).fetch(request),
+    close: redis.close,
   };
 }
 
@@ -157,8 +186,8 @@ function identityOfUrl(url: string, { refreshMs, timeoutMs, headers, ca }: ListP
 }
 
 function fileList(path: string, revocations: Revocations, nowMs: number): Omit<Held, 'leases'> {
-  const { entries, bytes } = revocations;
-  const status = { url: path, readyOnce: true, entries, bytes, lastSuccessMs: nowMs, failures: 0 };
+  const { entries, skipped, bytes } = revocations;
+  const status = { url: path, readyOnce: true, entries, skipped, bytes, lastSuccessMs: nowMs, failures: 0 };
   return { list: listOf(revocations, path), status: () => status, refresh: () => {}, close: () => {} };
 }
 
@@ -182,7 +211,8 @@ type RemoteParts = Required<Pick<RevocationListsParts, 'onEvent' | 'clock' | 'ra
 function createRemoteList(address: string, policy: ListPolicy, parts: RemoteParts): Omit<Held, 'leases'> {
   const { clock, random, onEvent, fetchDocument } = parts;
   const url = new URL(address);
-  const name = displayUrl(url);
+  const inRedis = isRedisList(url);
+  const name = inRedis ? redisListName(url) : displayUrl(url);
   const closing = new AbortController();
   let current: Revocations | undefined;
   let list: RevocationList | undefined;
@@ -192,18 +222,21 @@ function createRemoteList(address: string, policy: ListPolicy, parts: RemotePart
   let lastError = '';
   let lastSuccessMs: number | undefined;
   let next: { readonly atMs: number; readonly timer: Timer } | undefined;
+  let askedMeanwhile = false;
 
   async function fetchList(): Promise<void> {
     next = undefined;
     const { problem, copied } = await receive().catch(() => ({ problem: unforeseen, copied: undefined }));
     if (closing.signal.aborted) return;
+    const again = askedMeanwhile;
+    askedMeanwhile = false;
     const tell = copied === undefined ? onEvent : () => {};
     if (problem === undefined) {
       if (failures > 0) tell({ kind: 'recovered', url: name, failures });
       failures = 0;
       const ageMs = copied?.ageMs ?? 0;
       lastSuccessMs = clock.nowMs() - ageMs;
-      schedule(Math.max(0, policy.refreshMs * (0.9 + random() / 10) - ageMs));
+      schedule(again ? 0 : Math.max(0, policy.refreshMs * (0.9 + random() / 10) - ageMs));
       return;
     }
     failures++;
@@ -230,18 +263,27 @@ function createRemoteList(address: string, policy: ListPolicy, parts: RemotePart
     const { copied } = answer;
     if (answer.kind === 'failed') return { problem: answer.detail, copied };
     if (answer.kind === 'notModified') return { copied };
+    // Each step of a list of a million entries takes some ten milliseconds: others have their turn between them.
+    await setImmediate();
     const bytes = Buffer.from(answer.text, 'utf8');
+    await setImmediate();
     const newDigest = hash('sha256', bytes);
+    await setImmediate();
     if (current === undefined || newDigest !== digest) {
-      const read = await parseRevocations(bytes);
+      const read = await parseRevocations(bytes, { skipsProblems: inRedis });
       if (read.kind === 'problem') return { problem: read.detail, copied };
       current = read;
       list = listOf(read, name);
       digest = newDigest;
-      if (copied === undefined) onEvent({ kind: 'listChanged', url: name, entries: read.entries });
+      if (copied === undefined) tellOf(read);
     }
     validators = answer.validators;
     return { copied };
+  }
+
+  function tellOf({ entries, skipped, firstSkipped = '' }: Revocations): void {
+    onEvent({ kind: 'listChanged', url: name, entries });
+    if (skipped > 0) onEvent({ kind: 'entriesSkipped', url: name, skipped, detail: firstSkipped });
   }
 
   function schedule(delayMs: number): void {
@@ -263,14 +305,16 @@ function createRemoteList(address: string, policy: ListPolicy, parts: RemotePart
       url: name,
       readyOnce: current !== undefined,
       entries: current?.entries ?? 0,
+      skipped: current?.skipped ?? 0,
       bytes: current?.bytes ?? 0,
       lastSuccessMs,
       failures,
     }),
     refresh(source) {
-      if (source !== address || next === undefined) return;
-      next.timer.cancel();
-      void fetchList();
+      if (source !== address) return;
+      askedMeanwhile = next === undefined;
+      next?.timer.cancel();
+      if (next !== undefined) void fetchList();
     },
     close() {
       closing.abort();

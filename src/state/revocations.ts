@@ -7,6 +7,10 @@ import { createValueTable, type ValueTable, type ValueTableBuilder } from './val
 export interface Revocations {
   readonly kind: 'revocations';
   readonly entries: number;
+  /** Lines that are no entry; 0 where one such refuses the list. */
+  readonly skipped: number;
+  /** What was wrong with the first of them. */
+  readonly firstSkipped: string | undefined;
   /** Memory it takes. */
   readonly bytes: number;
   /** By which entry a tenant's token is revoked, in words for the log; undefined: by none. */
@@ -27,15 +31,25 @@ const lineForm = new RegExp(
 /** Lines between two breaths: nobody waits longer than a few milliseconds for a list of a million. */
 const linesAtOnce = 4_000;
 
+export interface ReadingOptions {
+  /** For lists whose lines were put there one by one, by different hands: a line that is no entry is counted, and left out. */
+  readonly skipsProblems?: boolean;
+}
+
 /**
  * Reads a list: a line an entry, `[tenant ID] jti V | kid V | sub V [before TIME] | before TIME`, with `#` comments.
  * One line that can't be read refuses the whole list: half a list would let tokens through that the other half names.
  */
-export async function parseRevocations(bytes: Uint8Array): Promise<Revocations | RevocationProblem> {
+export async function parseRevocations(
+  bytes: Uint8Array,
+  { skipsProblems = false }: ReadingOptions = {},
+): Promise<Revocations | RevocationProblem> {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (!isUtf8(text)) return { kind: 'problem', detail: 'it is not UTF-8 text' };
   const scopes = createScopes();
   let line = 0;
+  let skipped = 0;
+  let firstSkipped: string | undefined;
   for (let start = 0; start < text.length; ) {
     line++;
     const end = text.indexOf(0x0a, start);
@@ -43,11 +57,15 @@ export async function parseRevocations(bytes: Uint8Array): Promise<Revocations |
       return { kind: 'problem', detail: `line ${line}: the last line has no end: was the list cut short?` };
     }
     const problem = readLine(text.toString('utf8', start, end), scopes, line === 1);
-    if (problem !== undefined) return { kind: 'problem', detail: `line ${line}: ${problem}` };
+    if (problem !== undefined) {
+      if (!skipsProblems) return { kind: 'problem', detail: `line ${line}: ${problem}` };
+      skipped++;
+      firstSkipped ??= problem;
+    }
     start = end + 1;
     if (line % linesAtOnce === 0) await setImmediate();
   }
-  return scopes.build();
+  return { ...(await scopes.build()), skipped, firstSkipped };
 }
 
 function readLine(raw: string, scopes: Scopes, isFirst: boolean): string | undefined {
@@ -94,7 +112,7 @@ type EntryKind = 'jti' | 'kid' | 'sub';
 interface Scopes {
   /** Without a tenant: for all of them. Without a kind: all tokens issued before the time. */
   add(tenant: string | undefined, kind: EntryKind | undefined, value: string, beforeS: number): void;
-  build(): Promise<Revocations>;
+  build(): Promise<Omit<Revocations, 'skipped' | 'firstSkipped'>>;
 }
 
 interface ScopeBuilder {
@@ -145,7 +163,11 @@ function createScopes(): Scopes {
 }
 
 /** Apart from what built it, which would stay in memory with it. */
-function revocationsOf(forAll: Scope, forTenant: ReadonlyMap<string, Scope>, entries: number): Revocations {
+function revocationsOf(
+  forAll: Scope,
+  forTenant: ReadonlyMap<string, Scope>,
+  entries: number,
+): Omit<Revocations, 'skipped' | 'firstSkipped'> {
   return {
     kind: 'revocations',
     entries,

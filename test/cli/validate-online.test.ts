@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { jwksServer } from '../support/jwks-server.ts';
 import { endAll, startJwtgate } from '../support/jwtgate-process.ts';
 import { keyPair } from '../support/key-pairs.ts';
-import { hasRedis, startRedis } from '../support/redis-server.ts';
+import { hasRedis, redisCli, startRedis } from '../support/redis-server.ts';
 import { newFolder } from '../support/scratch-folder.ts';
 import { granting, json, startTokenEndpoint } from '../support/token-endpoint.ts';
 
@@ -246,6 +246,34 @@ test('without --online nothing is called', async () => {
   writeFileSync(path, vendor(`probe: /me, sign: ${signs}`));
   expect(await startJwtgate(['validate', '-c', path], { env: { SECRET: secret } }).ended).toBe(0);
   expect(api.seen).toEqual([]);
+});
+
+describe('lists in Redis', () => {
+  const config = (...urls: string[]) =>
+    `upstream: ${api.url}\ntenants:\n${urls
+      .map(
+        (url, index) =>
+          `  t${index}: {match: {path: /${index}/**}, secret: {env: SECRET}, revoked: {url: "${url}", key: list}}`,
+      )
+      .join('\n')}\n`;
+
+  test.skipIf(!hasRedis)('are read, each once, and what is no entry is counted (needs redis-server)', async () => {
+    await using redis = await startRedis(undefined, ['--requirepass', 'at-1']);
+    redisCli(redis.port, ['-a', 'at-1', '--no-auth-warning', 'SADD', 'list', 'jti a', 'jti b', 'jti']);
+    const url = `redis://:at-1@127.0.0.1:${redis.port}/0`;
+    const { code, lines } = await online(config(url, url));
+    expect(lines.filter((line) => line.includes('revoked'))).toEqual([
+      `✓ revoked  redis://127.0.0.1:${redis.port}/0 list: entries: 2, and 1 member that is no entry: see docs/revocation.md`,
+    ]);
+    expect(code).toBe(0);
+    const wrong = await online(config(url.replace('at-1', 'at-2')));
+    expect([wrong.code, wrong.lines.at(0)]).toEqual([
+      69,
+      `✗ revoked  redis://127.0.0.1:${redis.port}/0 list: WRONGPASS`,
+    ]);
+    const absent = await online(config(url).replace('key: list', 'key: lost'));
+    expect(absent.lines.at(0)).toMatch(/^✗ revoked .* lost: there is no set lost; an empty list is/);
+  });
 });
 
 describe('stores of used tokens', () => {

@@ -101,6 +101,7 @@ test('a list that every process holds costs its bytes in each; the oldest succes
     url: 'https://a/revoked',
     readyOnce: true,
     entries: 5,
+    skipped: 1,
     bytes: 100,
     lastSuccessMs,
     failures,

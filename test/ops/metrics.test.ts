@@ -152,6 +152,7 @@ test('key sources and revocation lists beyond the first thousand share one label
     revocations: many.map((i) => ({
       url: `https://list/${i}`,
       entries: 1,
+      skipped: 0,
       bytes: 2,
       lastSuccessMs: 1_000 * i,
       failures: i,
@@ -181,7 +182,7 @@ test.skipIf(!hasPromtool)(`promtool finds no fault with any family${hasPromtool 
   const text = render({
     traffic,
     keySources: [statusOf({ state: 'fresh', fetches: { fetched: 1, unreachable: 2 } })],
-    revocations: [{ url: 'https://list', entries: 1, bytes: 2, lastSuccessMs: 1, failures: 0 }] as never,
+    revocations: [{ url: 'https://list', entries: 1, skipped: 0, bytes: 2, lastSuccessMs: 1, failures: 0 }] as never,
     replays: { entries: 1, shared: [{ store: 'redis://store', connected: true }] } as never,
     spans: { exported: 1, dropped: 0, failed: 0 },
     tls: { expiryMs: { listen: 1_000 }, handshakes: new Map([['ok', 1]]), http2: new Map([['complete', 1]]) } as never,

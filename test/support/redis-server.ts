@@ -46,3 +46,11 @@ export async function freePort(): Promise<number> {
   await once(server, 'close');
   return port;
 }
+
+/** Sends one command by redis-cli, as an operator would, and gives what it prints; `input`: its last word, byte for byte. */
+export function redisCli(port: number, args: readonly string[], input?: Uint8Array): string {
+  const options = ['-p', String(port), ...(input === undefined ? [] : ['-x']), ...args];
+  const { stdout, stderr } = spawnSync('redis-cli', options, { input: input ?? '', encoding: 'utf8' });
+  if (stderr !== '' || /^(?:ERR|WRONGTYPE|NOAUTH|NOPERM) /.test(stdout)) throw new Error(`${stderr}${stdout}`);
+  return stdout.trim();
+}

@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { jwksServer } from '../support/jwks-server.ts';
 import { endAll } from '../support/jwtgate-process.ts';
+import { freePort, hasRedis, redisCli, startRedis } from '../support/redis-server.ts';
+import { runVerb } from '../support/run-verb.ts';
 import { type RunningGate, runGate, tenantText, tokenOf } from '../support/running-gate.ts';
 import { newFolder } from '../support/scratch-folder.ts';
 import { type LegacyService, startLegacyService } from '../support/system.ts';
+import { until } from '../support/until.ts';
 
 let service: LegacyService;
 beforeAll(async () => {
@@ -95,5 +98,45 @@ describe('a list at a URL', () => {
     server.answer = (_request, response) => response.end('before 99999999999\n');
     await gate.process.logged('revocation list changed');
     expect((await gate.send('/acme/x', { token })).status).toBe(401);
+  });
+});
+
+describe.skipIf(!hasRedis)('a list in Redis (needs redis-server)', () => {
+  test('refuses with 503 until it is there; one command revokes at once, and one takes it back', async () => {
+    const port = await freePort();
+    const revoked = `revoked: {url: "redis://127.0.0.1:\${PORT}/0", key: "jwtgate:revoked:\${tenant}", refresh: 1h, required: true}`;
+    const acme = tenantText('acme').replace('{match', `{${revoked}, match`);
+    const gate = await runGate(configText('', acme), { env: { PORT: String(port) } });
+    const token = tokenOf('acme', { jti: 'one' });
+    const waiting = await gate.send('/acme/x', { token });
+    expect([waiting.status, JSON.parse(waiting.body).reason]).toEqual([503, 'stateUnavailable']);
+    expect((await gate.ops('/readyz')).status).toBe(503);
+    await using redis = await startRedis(port);
+    redisCli(redis.port, ['SADD', 'jwtgate:revoked:acme', '# none']);
+    await gate.process.logged('revocation list changed');
+    expect((await gate.send('/acme/x', { token })).status).toBe(200);
+    expect((await gate.ops('/readyz')).status).toBe(200);
+    redisCli(redis.port, ['SADD', 'jwtgate:revoked:acme', 'jti one', 'one more']);
+    await until('revoked', async () => (await gate.send('/acme/x', { token })).status === 401);
+    await gate.process.logged('revocation list holds what is no entry');
+    const list = `list="redis://127.0.0.1:${port}/0 jwtgate:revoked:acme"`;
+    const metrics = (await gate.ops('/metrics')).body;
+    expect(metrics).toContain(`jwtgate_revocation_entries{${list}} 1\n`);
+    expect(metrics).toContain(`jwtgate_revocation_skipped_entries{${list}} 1\n`);
+    redisCli(redis.port, ['SREM', 'jwtgate:revoked:acme', 'jti one']);
+    await until('taken back', async () => (await gate.send('/acme/x', { token })).status === 200);
+  });
+
+  test('no password is in a log line, a metric, or what config show prints', async () => {
+    await using redis = await startRedis(undefined, ['--requirepass', 'open-sesame']);
+    const url = `redis://:open-barley@127.0.0.1:${redis.port}/0`;
+    const gate = await runGate(configText(`revoked: {url: "${url}"}`, tenantText('acme')));
+    await gate.process.logged('revocation list not taken', { detail: 'WRONGPASS' });
+    const refused = await gate.send('/acme/x', { token: tokenOf('acme') });
+    expect(refused.status).toBe(503);
+    const shown = await runVerb(['config', 'show', '-c', gate.configPath]);
+    expect(shown.stdout).toContain('[redacted]');
+    const said = [refused.body, (await gate.ops('/metrics')).body, (await gate.ops('/readyz')).body, shown.stdout];
+    expect(`${said.join()}${gate.process.stdout}${gate.process.stderr}`).not.toMatch(/barley|sesame/);
   });
 });

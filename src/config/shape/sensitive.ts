@@ -5,14 +5,19 @@ import { Secret } from '../secret.ts';
  * Schemas whose values must never be shown. A registry of its own and not zod's metadata, which would end up in the
  * JSON Schema.
  */
-const sensitive = z.registry();
+const sensitive = z.registry<{ readonly mayShow: (value: unknown) => boolean }>();
 
 export function isSensitive(schema: z.core.$ZodType): boolean {
   return sensitive.has(schema);
 }
 
-export function markSensitive<T extends z.ZodType>(schema: T): T {
-  sensitive.add(schema);
+/** Is this value of such a schema harmless, for its own sake? */
+export function isHarmless(schema: z.core.$ZodType, value: unknown): boolean {
+  return sensitive.get(schema)?.mayShow(value) ?? true;
+}
+
+export function markSensitive<T extends z.ZodType>(schema: T, mayShow: (value: unknown) => boolean = () => false): T {
+  sensitive.add(schema, { mayShow });
   return schema;
 }
 

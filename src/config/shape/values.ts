@@ -117,7 +117,8 @@ export function httpUrl(error = 'must be an http:// or https:// URL') {
   });
 }
 
-function httpUrlProblem(text: string, error: string): string | undefined {
+/** What is wrong with it as an absolute http(s) URL without user or fragment. */
+export function httpUrlProblem(text: string, error: string): string | undefined {
   const url = URL.parse(text);
   if (url === null || !/^https?:\/\//i.test(text) || url.hostname === '') return error;
   if (url.username !== '' || url.password !== '') return 'must not hold a user or password';

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import type { ConfigPath } from '../config-path.ts';
 import { findNearest } from '../did-you-mean.ts';
-import { isSensitive } from './sensitive.ts';
+import { isHarmless, isSensitive } from './sensitive.ts';
 
 /*
  * Finding one's way in a schema by a config path: which keys an object may have, and whether what stands at a path
@@ -96,7 +96,7 @@ export function defaultsAt(root: Schema, path: ConfigPath, keys: readonly string
  */
 export function isShowable(root: Schema, path: ConfigPath, value: unknown): boolean {
   const cores = schemasAt(root, path).flatMap(coresOf);
-  if (cores.some(isSensitive)) return false;
+  if (!cores.every((core) => isHarmless(core, value))) return false;
   const scalars = cores.map((core) => (core as z.core.$ZodTypes)._zod.def).filter(({ type }) => !containers.has(type));
   const words = scalars.flatMap((definition) => (definition.type === 'enum' ? Object.values(definition.entries) : []));
   if (scalars.length === 0 || words.length === 0 || scalars.some(({ type }) => type !== 'enum'))

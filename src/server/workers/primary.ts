@@ -172,6 +172,7 @@ export async function startPrimary(
     reloads.stop();
     await crew.dismiss(leave, withinMs);
     dealers.close();
+    shared.close();
     certificates.close();
     tickets.stop();
     await Promise.all(relays);

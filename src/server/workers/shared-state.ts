@@ -1,12 +1,12 @@
 import { newSendingState } from '../../config/compile-sending.ts';
 import type { HeldState } from '../../config/deps.ts';
-import { createDocumentFetcher } from '../../keys/fetch-document.ts';
 import type { Grant } from '../../sign/grant.ts';
 import type { SigningKeys } from '../../sign/signing-keys.ts';
 import { createKeptAcrossReloads } from '../../state/kept-across-reloads.ts';
 import type { ProvisionResult, Provisions } from '../../state/provisions.ts';
 import { createRateLimits } from '../../state/rate-limits.ts';
 import { createReplayStores, type ReplayStores } from '../../state/replay-stores.ts';
+import { createListFetcher } from '../../state/revocation-lists.ts';
 import type { PrimaryAnswers } from './messages.ts';
 import { createSharedDocuments } from './shared-documents.ts';
 import type { Worker } from './worker-process.ts';
@@ -23,6 +23,8 @@ export interface SharedState {
   answersFor(worker: Worker): Omit<PrimaryAnswers, 'load' | 'beat'>;
   /** What this worker had begun it won't end. */
   forget(worker: Worker): void;
+  /** Ends connections. */
+  close(): void;
 }
 
 interface Flight {
@@ -37,8 +39,9 @@ export function createSharedState(env: NodeJS.ProcessEnv): SharedState {
   const grants = createKeptAcrossReloads<Grant>((grant) => grant.close());
   const sending = { ...newSendingState(env), rateLimits, grants };
   const { signingKeys, provisions } = sending;
+  const fetcher = createListFetcher(env, Date.now, (source) => tellNews(source));
   const documents = createSharedDocuments({
-    fetchDocument: createDocumentFetcher(env, Date.now),
+    fetchDocument: fetcher.fetch,
     nowMs: Date.now,
     onNews: (source) => tellNews(source),
   });
@@ -70,6 +73,7 @@ export function createSharedState(env: NodeJS.ProcessEnv): SharedState {
         if (flight.worker === worker) flight.settle({ kind: 'failed', detail: 'the process that called ended' });
       }
     },
+    close: fetcher.close,
   };
 }
 

@@ -7,6 +7,7 @@ import { findSample } from '../../support/exposition-parser.ts';
 import { jwksServer } from '../../support/jwks-server.ts';
 import { endAll } from '../../support/jwtgate-process.ts';
 import { keyPair } from '../../support/key-pairs.ts';
+import { hasRedis, redisCli, startRedis } from '../../support/redis-server.ts';
 import { type RunningGate, runGate, secretOf, tokenOf } from '../../support/running-gate.ts';
 import { type LegacyService, startLegacyService } from '../../support/system.ts';
 import { until } from '../../support/until.ts';
@@ -81,6 +82,30 @@ describe('a token for one request', () => {
       expect((await ask('three')).status).toBe(200);
     },
   );
+});
+
+describe.skipIf(!hasRedis)('a revocation list in Redis (needs redis-server)', () => {
+  test('is read once for all workers, who all hear of a change at once', async () => {
+    await using redis = await startRedis();
+    redisCli(redis.port, ['SADD', 'jwtgate:revoked', '# none']);
+    const revoked = `revoked: {url: "redis://127.0.0.1:${redis.port}/0", refresh: 1h}`;
+    const gate = await runGate(config(`${secret}, ${revoked}`));
+    const over = connections(8);
+    const token = tokenOf('acme', { jti: 'one' });
+    const statuses = async () => {
+      const answers = await Promise.all(over.map((agent) => gate.send('/acme/x', { token, agent })));
+      return [...new Set(answers.map(({ status }) => status))];
+    };
+    await until('read', async () => (await statuses()).join() === '200');
+    expect(redisCli(redis.port, ['INFO', 'commandstats'])).toMatch(/cmdstat_sscan:calls=1,/);
+    redisCli(redis.port, ['SADD', 'jwtgate:revoked', 'jti one']);
+    await until('revoked everywhere', async () => (await statuses()).join() === '401');
+    redisCli(redis.port, ['SREM', 'jwtgate:revoked', 'jti one']);
+    await until('nowhere any more', async () => (await statuses()).join() === '200');
+    const [, clients] = /connected_clients:(\d+)/.exec(redisCli(redis.port, ['INFO', 'clients'])) ?? [];
+    // The primary's, and the one that asks.
+    expect(clients).toBe('2');
+  });
 });
 
 describe('an upstream’s rate', () => {
