@@ -33,7 +33,8 @@ beforeAll(async () => {
   [proxyPort, opsPort, appPort] = [await freePort(), await freePort(), await freePort()];
   writeFileSync(path, adapted(readFileSync(resolve(import.meta.dirname, '../../deploy/kubernetes/pod.yaml'), 'utf8')));
   await play(path);
-  await until('the pod has started', () => logOf(gate).some(({ msg }) => msg === 'started'), 20_000);
+  await until('the gate has started', () => logOf(gate).some(({ msg }) => msg === 'started'), 20_000);
+  await until('so has the app', async () => (await ask(proxyPort, '/health', {})).status === 200, 20_000);
 });
 
 afterAll(() => {
