@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { decodeBase64urlText } from '../keys/base64url.ts';
 import type { Json } from './token.ts';
 
 /** Deeper than any token or API body that a person wrote; shallow enough for every walk over the value. */
@@ -18,8 +19,22 @@ export type StrictJson =
  * An integer that a double can't hold exactly becomes its digits as text: two different ids must stay different.
  */
 export function parseStrictJson(input: Uint8Array | string): StrictJson {
-  if (typeof input !== 'string' && !isUtf8(input)) return problem('not valid UTF-8');
-  const text = typeof input === 'string' ? input : asBuffer(input).toString('utf8');
+  if (typeof input === 'string') return parseText(input);
+  return isUtf8(input) ? parseText(asBuffer(input).toString('utf8')) : notUtf8;
+}
+
+/** As `parseStrictJson`, for JSON in canonical base64url; undefined where it is spelled otherwise. */
+export function parseStrictBase64urlJson(encoded: string): StrictJson | undefined {
+  const text = decodeBase64urlText(encoded);
+  if (text === undefined) return undefined;
+  // Where bytes are no UTF-8 the decoder writes U+FFFD, which is a character like any other where the bytes are one.
+  if (text.indexOf(replacementCharacter) !== -1 && !isUtf8(Buffer.from(encoded, 'base64url'))) return notUtf8;
+  return parseText(text);
+}
+
+const replacementCharacter = '\ufffd';
+
+function parseText(text: string): StrictJson {
   const scan = scanJson(text);
   if (scan.depth > maxDepth) return problem(`nested deeper than ${maxDepth} levels`);
   let value: Json;
@@ -39,6 +54,8 @@ function problem(detail: string): StrictJson {
   return { kind: 'problem', detail };
 }
 
+const notUtf8 = problem('not valid UTF-8');
+
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
@@ -49,37 +66,44 @@ interface Scan {
   readonly members: number;
   /** A number long enough to lose digits in a double. */
   readonly longNumber: boolean;
-  /** A \u escape: the only way for a lone surrogate into valid UTF-8. */
+  /** There may be a \u escape: the only way for a lone surrogate into valid UTF-8. */
   readonly escapes: boolean;
 }
 
 /** One pass over text that may not be JSON at all: whatever is found counts only once JSON.parse has agreed. */
 function scanJson(text: string): Scan {
+  const hasBackslash = text.indexOf('\\') !== -1;
   let level = 0;
   let depth = 0;
   let members = 0;
   let digits = 0;
   let longNumber = false;
-  let escapes = false;
-  let inString = false;
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
-    if (inString) {
-      if (c === 0x5c) {
-        if (text.charCodeAt(++i) === 0x75) escapes = true;
-      } else if (c === 0x22) inString = false;
-    } else if (c >= 0x30 && c <= 0x39) {
+    if (c >= 0x30 && c <= 0x39) {
       if (++digits > safeDigits) longNumber = true;
-    } else {
-      digits = 0;
-      if (c === 0x22) inString = true;
-      else if (c === 0x3a) members++;
-      else if (c === 0x7b || c === 0x5b) {
-        if (++level > depth) depth = level;
-      } else if (c === 0x7d || c === 0x5d) level--;
+      continue;
     }
+    digits = 0;
+    if (c === 0x22) {
+      i = hasBackslash ? endOfString(text, i + 1) : text.indexOf('"', i + 1);
+      if (i === -1) break;
+    } else if (c === 0x3a) members++;
+    else if (c === 0x7b || c === 0x5b) {
+      if (++level > depth) depth = level;
+    } else if (c === 0x7d || c === 0x5d) level--;
   }
-  return { depth, members, longNumber, escapes };
+  return { depth, members, longNumber, escapes: hasBackslash && text.indexOf('\\u') !== -1 };
+}
+
+/** The index of the quote that ends the string whose first character is at `from`; -1: none does. */
+function endOfString(text: string, from: number): number {
+  for (let i = from; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 0x22) return i;
+    if (c === 0x5c) i++;
+  }
+  return -1;
 }
 
 /** The reviver's third argument (ECMA-262, JSON.parse source text access), not in the library types yet. */
@@ -113,10 +137,9 @@ function visit(value: Json, checkStrings: boolean, walk: Walk): void {
       return;
     }
     const members = value as { readonly [name: string]: Json };
-    const names = Object.keys(members);
-    walk.members += names.length;
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i] as string;
+    // All of them are its own: nothing here gives objects a prototype with more.
+    for (const name in members) {
+      walk.members++;
       // JSON.parse makes it an own member, but a later Object.assign would make it the prototype.
       if (name === '__proto__') walk.fault = 'a member is named __proto__';
       else if (checkStrings && !name.isWellFormed()) walk.fault = 'a member name holds a lone surrogate';

@@ -1,5 +1,5 @@
 import { decodeBase64url } from '../keys/base64url.ts';
-import { parseStrictJson } from './strict-json.ts';
+import { parseStrictBase64urlJson } from './strict-json.ts';
 
 /** A JSON value as a verified or unverified token carries it. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
@@ -47,67 +47,92 @@ const refusedHeaders: ReadonlyMap<string, string> = new Map([
 
 /** Takes a compact JWT apart: three canonical base64url parts, of which two are JSON objects. Verifies nothing. */
 export function parseToken(raw: string, maxBytes: number): UnverifiedToken | MalformedToken {
-  const jws = parseJws(raw, maxBytes);
-  if (jws.kind === 'malformed') return jws;
-  const payload = parseStrictJson(jws.unverifiedPayload);
+  const parts = splitJws(raw, maxBytes);
+  if (parts.kind === 'malformed') return parts;
+  const { unverifiedHeader, algorithm, kid } = parts.header;
+  const payload = parseStrictBase64urlJson(parts.payload);
+  if (payload === undefined) return malformed('payload: not canonical base64url');
+  const signature = decodeBase64url(parts.signature);
+  if (signature === undefined) return malformed('signature: not canonical base64url');
   if (payload.kind === 'problem') return malformed(`payload: ${payload.detail}`);
-  if (!isObject(payload.value)) return malformed('payload: not a JSON object');
-  return {
-    kind: 'unverified',
-    raw,
-    unverifiedHeader: jws.unverifiedHeader,
-    unverifiedClaims: payload.value,
-    algorithm: jws.algorithm,
-    kid: jws.kid,
-    signingInput: jws.signingInput,
-    signature: jws.signature,
-  };
+  const unverifiedClaims = payload.value;
+  if (!isObject(unverifiedClaims)) return malformed('payload: not a JSON object');
+  const { signingInput } = parts;
+  return { kind: 'unverified', raw, unverifiedHeader, unverifiedClaims, algorithm, kid, signingInput, signature };
 }
 
 /** As `parseToken`, for a JWS whose payload may be any bytes. */
 export function parseJws(raw: string, maxBytes: number): UnverifiedJws | MalformedToken {
+  const parts = splitJws(raw, maxBytes);
+  if (parts.kind === 'malformed') return parts;
+  const { unverifiedHeader, algorithm, kid } = parts.header;
+  const unverifiedPayload = decodeBase64url(parts.payload);
+  if (unverifiedPayload === undefined) return malformed('payload: not canonical base64url');
+  const signature = decodeBase64url(parts.signature);
+  if (signature === undefined) return malformed('signature: not canonical base64url');
+  const { signingInput } = parts;
+  return { kind: 'unverified', raw, unverifiedHeader, unverifiedPayload, algorithm, kid, signingInput, signature };
+}
+
+interface JwsParts {
+  readonly kind: 'parts';
+  readonly header: Header;
+  readonly payload: string;
+  readonly signature: string;
+  readonly signingInput: string;
+}
+
+function splitJws(raw: string, maxBytes: number): JwsParts | MalformedToken {
   if (raw.length > maxBytes) return malformed(`longer than ${maxBytes} bytes`);
   const headerEnd = raw.indexOf('.');
   const payloadEnd = raw.indexOf('.', headerEnd + 1);
   if (headerEnd < 0 || payloadEnd <= headerEnd || raw.indexOf('.', payloadEnd + 1) >= 0)
     return malformed(miscount(raw));
-
-  const header = readHeader(raw.slice(0, headerEnd));
+  const header = readHeader(raw, headerEnd);
   if (header.kind === 'malformed') return header;
-  const unverifiedPayload = decodeBase64url(raw.slice(headerEnd + 1, payloadEnd));
-  if (unverifiedPayload === undefined) return malformed('payload: not canonical base64url');
-  const signature = decodeBase64url(raw.slice(payloadEnd + 1));
-  if (signature === undefined) return malformed('signature: not canonical base64url');
-  const { unverifiedHeader, algorithm, kid } = header;
-  const signingInput = raw.slice(0, payloadEnd);
-  return { kind: 'unverified', raw, unverifiedHeader, unverifiedPayload, algorithm, kid, signingInput, signature };
+  const payload = raw.slice(headerEnd + 1, payloadEnd);
+  return {
+    kind: 'parts',
+    header,
+    payload,
+    signature: raw.slice(payloadEnd + 1),
+    signingInput: raw.slice(0, payloadEnd),
+  };
 }
 
 interface Header extends Pick<UnverifiedToken, 'unverifiedHeader' | 'algorithm' | 'kid'> {
   readonly kind: 'header';
 }
 
-/** An issuer's tokens have one header until its key changes: each text is read once. */
-const knownHeaders = new Map<string, Header>();
+/** An issuer's tokens have one header until its key changes: each text is read once. By a hash of its end. */
+const knownHeaders = new Map<number, KnownHeader>();
 const mostHeaders = 256;
 const mostHeaderChars = 512;
+const hashedChars = 16;
 
-function readHeader(text: string): Header | MalformedToken {
-  const known = knownHeaders.get(text);
-  if (known !== undefined) return known;
+interface KnownHeader {
+  readonly text: string;
+  readonly header: Header;
+}
+
+function readHeader(raw: string, end: number): Header | MalformedToken {
+  let hash = end;
+  for (let i = Math.max(0, end - hashedChars); i < end; i++) hash = (Math.imul(hash, 31) + raw.charCodeAt(i)) | 0;
+  const known = knownHeaders.get(hash);
+  if (known?.text.length === end && raw.startsWith(known.text)) return known.header;
+  const text = raw.slice(0, end);
   const header = parseHeader(text);
-  if (header.kind === 'malformed' || text.length > mostHeaderChars) return header;
+  if (header.kind === 'malformed' || end > mostHeaderChars) return header;
   // Who makes up headers only makes us read them again.
   if (knownHeaders.size === mostHeaders) knownHeaders.clear();
   // A copy, since the text is a part of a whole request head; frozen, since all these tokens share it.
-  knownHeaders.set(Buffer.from(text, 'latin1').toString('latin1'), freeze(header));
+  knownHeaders.set(hash, { text: Buffer.from(text, 'latin1').toString('latin1'), header: freeze(header) });
   return header;
 }
 
 function parseHeader(text: string): Header | MalformedToken {
-  const bytes = decodeBase64url(text);
-  if (bytes === undefined) return malformed('header: not canonical base64url');
-  const header = parseStrictJson(bytes);
+  const header = parseStrictBase64urlJson(text);
+  if (header === undefined) return malformed('header: not canonical base64url');
   if (header.kind === 'problem') return malformed(`header: ${header.detail}`);
   const unverifiedHeader = header.value;
   if (!isObject(unverifiedHeader)) return malformed('header: not a JSON object');

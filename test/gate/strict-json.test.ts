@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseStrictJson } from '../../src/gate/strict-json.ts';
+import { parseStrictBase64urlJson, parseStrictJson } from '../../src/gate/strict-json.ts';
 
 function problemOf(input: Uint8Array | string): string | undefined {
   const parsed = parseStrictJson(input);
@@ -149,6 +149,71 @@ describe('strict JSON', () => {
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         expect(['value', 'problem']).toContain(parseStrictJson(bytes).kind);
       }),
+    );
+  });
+
+  test.each([
+    ['a quote behind a backslash at the end', '"a\\"'],
+    ['a backslash behind a backslash at the end', String.raw`{"a":"b\\","c":1}`],
+    ['a string that looks like a list of members', String.raw`{"a":"\",\"b\":\"1","c":{}}`],
+    ['a path of another system', String.raw`{"home":"C:\\users\\u"}`],
+    ['a colon behind an unfinished string', '{"a":"b:c'],
+  ])('finds the ends of strings: %s', (_what, text) => {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      expect(problemOf(text)).toBe('not JSON');
+      return;
+    }
+    expect(parseStrictJson(text)).toEqual({ kind: 'value', value });
+  });
+});
+
+describe('strict JSON in base64url', () => {
+  const encoded = (bytes: Uint8Array | string) => Buffer.from(bytes as string).toString('base64url');
+
+  test('U+FFFD is a character, and no sign of invalid UTF-8, where the bytes spell it', () => {
+    expect(parseStrictBase64urlJson(encoded('{"a":"\ufffd"}'))).toEqual({ kind: 'value', value: { a: '\ufffd' } });
+    const overlong = Buffer.concat([Buffer.from('{"a":"\ufffd'), Buffer.of(0xc0, 0xaf), Buffer.from('"}')]);
+    expect(parseStrictBase64urlJson(encoded(overlong))).toEqual({ kind: 'problem', detail: 'not valid UTF-8' });
+  });
+
+  test('another spelling of the same bytes is none', () => {
+    expect(parseStrictBase64urlJson('e30')).toEqual({ kind: 'value', value: {} });
+    for (const text of ['e30=', 'e31', 'e30\n', ' e30']) expect(parseStrictBase64urlJson(text)).toBeUndefined();
+  });
+
+  test('property: reads what the bytes themselves read as, valid UTF-8 or not', () => {
+    const piece = fc.oneof(
+      fc
+        .constantFrom(
+          '{',
+          '}',
+          '[',
+          ']',
+          ':',
+          ',',
+          '"',
+          '\\',
+          'u',
+          'd800',
+          '12345678901234567890',
+          '1e999',
+          '__proto__',
+          '\ufffd',
+          'é',
+        )
+        .map((text) => Buffer.from(text)),
+      fc.json().map((text) => Buffer.from(text)),
+      fc.uint8Array({ maxLength: 3 }).map((bytes) => Buffer.from(bytes)),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const bytes = Buffer.concat(pieces);
+        expect(parseStrictBase64urlJson(encoded(bytes))).toEqual(parseStrictJson(bytes));
+      }),
+      { numRuns: 1000 },
     );
   });
 });
