@@ -66,43 +66,60 @@ export function verifySignature(
   const expiresAtMs = expiryMs(token, tenant.checks.clockSkewS);
   if (nowMs >= expiresAtMs) return rejected('tokenExpired', 'its exp has passed; the signature was not checked');
 
-  const judge = (lookup: KeyLookup): Verdict | Promise<Verdict> => {
-    if (lookup.kind === 'unknown') return rejected('keyUnknown', lookup.detail);
-    if (lookup.kind === 'unavailable') return rejected('keysUnavailable', lookup.detail, lookup.retryAfterS);
-    rehearsal?.at('signature');
-    const { keys } = lookup;
-    // An HMAC is checked as quickly as it is remembered.
-    const worthRemembering = !isSymmetric(token.algorithm);
-    if (worthRemembering && verdicts.wasRefused(token.raw, keys)) return signatureInvalid(token);
-    const conclude = (signer: VerificationKey | undefined): Verdict => {
-      if (signer !== undefined) return accept(signer);
-      if (worthRemembering) verdicts.refuse(token, keys);
-      return signatureInvalid(token);
-    };
-    const signer = findSigner(token, keys);
-    return signer instanceof Promise ? signer.then(conclude) : conclude(signer);
-  };
-
-  const accept = (signer: VerificationKey): Verdict => {
-    const verified = {
-      raw: token.raw,
-      header: token.unverifiedHeader,
-      claims: token.unverifiedClaims,
-      algorithm: token.algorithm,
-      kid: token.kid,
-      isLive: signer.isLive,
-    } as unknown as VerifiedToken; // the brand exists in the type alone
-    // Most of what keeping a verdict costs is lost where its token never comes again.
-    if (isDear(token.algorithm) || verdicts.wasVerified(token.signature)) {
-      const { isLive } = signer;
-      verdicts.insert(token, { fingerprint: tenant.fingerprint, token: verified, isLive, expiresAtMs });
-    }
-    return { kind: 'verified', token: verified, cached: false };
-  };
-
+  const question: Question = { token, fingerprint: tenant.fingerprint, verdicts, expiresAtMs, rehearsal };
   rehearsal?.at('key');
   const lookup = tenant.keys.find(token.kid, token.algorithm, nowMs);
-  return lookup instanceof Promise ? lookup.then(judge) : judge(lookup);
+  return lookup instanceof Promise ? lookup.then((late) => judge(question, late)) : judge(question, lookup);
+}
+
+/** What is left to ask once a token is worth a look at its key. */
+interface Question {
+  readonly token: UnverifiedToken;
+  readonly fingerprint: string;
+  readonly verdicts: VerdictCache;
+  readonly expiresAtMs: number;
+  readonly rehearsal: Rehearsal | undefined;
+}
+
+function judge(question: Question, lookup: KeyLookup): Verdict | Promise<Verdict> {
+  if (lookup.kind === 'unknown') return rejected('keyUnknown', lookup.detail);
+  if (lookup.kind === 'unavailable') return rejected('keysUnavailable', lookup.detail, lookup.retryAfterS);
+  const { token, verdicts, rehearsal } = question;
+  const { keys } = lookup;
+  rehearsal?.at('signature');
+  if (isWorthRemembering(token) && verdicts.wasRefused(token.raw, keys)) return signatureInvalid(token);
+  const signer = findSigner(token, keys);
+  return signer instanceof Promise
+    ? signer.then((late) => conclude(question, keys, late))
+    : conclude(question, keys, signer);
+}
+
+function conclude(question: Question, keys: readonly VerificationKey[], signer: Signer): Verdict {
+  if (signer !== undefined) return accept(question, signer);
+  const { token, verdicts } = question;
+  if (isWorthRemembering(token)) verdicts.refuse(token, keys);
+  return signatureInvalid(token);
+}
+
+/** An HMAC is checked as quickly as its refusal is remembered. */
+function isWorthRemembering({ algorithm }: UnverifiedToken): boolean {
+  return !isSymmetric(algorithm);
+}
+
+function accept({ token, fingerprint, verdicts, expiresAtMs }: Question, { isLive }: VerificationKey): Verdict {
+  const verified = {
+    raw: token.raw,
+    header: token.unverifiedHeader,
+    claims: token.unverifiedClaims,
+    algorithm: token.algorithm,
+    kid: token.kid,
+    isLive,
+  } as unknown as VerifiedToken; // the brand exists in the type alone
+  // Most of what keeping a verdict costs is lost where its token never comes again.
+  if (isDear(token.algorithm) || verdicts.wasVerified(token.signature)) {
+    verdicts.insert(token, { fingerprint, token: verified, isLive, expiresAtMs });
+  }
+  return { kind: 'verified', token: verified, cached: false };
 }
 
 type Signer = VerificationKey | undefined;

@@ -123,31 +123,40 @@ export function isDear(algorithm: string): boolean {
 /** A public key, or a shared secret's bytes: a key object for each of 100,000 secrets would take 170 MB. */
 export type KeyMaterial = KeyObject | Uint8Array;
 
-/**
- * Checks one signature with a key that was found to fit this algorithm at import. Never throws or rejects: what can't be
- * processed is not valid.
- */
-export function checkSignature(
-  algorithm: JwsAlgorithm,
-  key: KeyMaterial,
-  signingInput: string,
-  signature: Uint8Array,
-): boolean | Promise<boolean> {
-  const { keyType, digest, options, signatureBytes, offThread } = algorithm;
-  if (key instanceof Uint8Array) {
-    if (keyType !== 'oct') return false;
-    const mac = createHmac(digest as string, key)
-      .update(signingInput, 'latin1')
-      .digest();
+/** Never throws or rejects: what can't be processed is not valid. */
+export type SignatureCheck = (signingInput: string, signature: Uint8Array) => boolean | Promise<boolean>;
+
+/** Makes ready to check signatures with a key that was found to fit this algorithm at import. */
+export function prepareCheck(algorithm: JwsAlgorithm, key: KeyMaterial): SignatureCheck {
+  const isSecret = key instanceof Uint8Array;
+  if (isSecret !== (algorithm.keyType === 'oct')) return neverValid;
+  return isSecret ? prepareHmac(algorithm.digest as string, key) : preparePublicKey(algorithm, key);
+}
+
+const neverValid: SignatureCheck = () => false;
+
+function prepareHmac(digest: string, secret: Uint8Array): SignatureCheck {
+  return (signingInput, signature) => {
+    const mac = createHmac(digest, secret).update(signingInput, 'latin1').digest();
     return mac.length === signature.length && timingSafeEqual(mac, signature);
-  }
+  };
+}
+
+function preparePublicKey(algorithm: JwsAlgorithm, key: KeyObject): SignatureCheck {
+  const { digest, options, offThread } = algorithm;
   const rsaBits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  if (keyType === 'oct' || signature.length !== (signatureBytes ?? Math.ceil(rsaBits / 8))) return false;
+  const signatureBytes = algorithm.signatureBytes ?? Math.ceil(rsaBits / 8);
   const input = { key, ...options };
-  if (offThread || rsaBits > longRsaBits) return checkOffThread({ digest, input, signingInput, signature });
-  try {
-    return cryptoVerify(digest, Buffer.from(signingInput, 'latin1'), input, signature);
-  } catch {
-    return false;
+  if (offThread || rsaBits > longRsaBits) {
+    return (signingInput, signature) =>
+      signature.length === signatureBytes && checkOffThread({ digest, input, signingInput, signature });
   }
+  return (signingInput, signature) => {
+    if (signature.length !== signatureBytes) return false;
+    try {
+      return cryptoVerify(digest, Buffer.from(signingInput, 'latin1'), input, signature);
+    } catch {
+      return false;
+    }
+  };
 }

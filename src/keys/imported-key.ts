@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import { algorithms, checkSignature, type JwsAlgorithm, type KeyMaterial } from './algorithms.ts';
+import { algorithms, type JwsAlgorithm, type KeyMaterial, prepareCheck, type SignatureCheck } from './algorithms.ts';
 import type { VerificationKey } from './key-ring.ts';
 
 /** A verification key as import leaves it: bound to its algorithms, and identified. */
@@ -30,14 +30,20 @@ export function createImportedKey(
   kid: string | undefined,
 ): ImportedKey {
   const own = sharedSet(fitting.map(({ name }) => name));
+  /** For the algorithm of the last token: an issuer stays with one. */
+  let ready: { readonly name: string; readonly check: SignatureCheck } | undefined;
   return {
     kid,
     algorithms: own,
     isLive: always,
     thumbprint: thumbprintOf(material),
     verify: (name, signingInput, signature) => {
-      const algorithm = own.has(name) ? algorithms.get(name) : undefined;
-      return algorithm !== undefined && checkSignature(algorithm, material, signingInput, signature);
+      if (ready?.name !== name) {
+        const algorithm = own.has(name) ? algorithms.get(name) : undefined;
+        if (algorithm === undefined) return false;
+        ready = { name: algorithm.name, check: prepareCheck(algorithm, material) };
+      }
+      return ready.check(signingInput, signature);
     },
   };
 }

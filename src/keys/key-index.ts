@@ -19,8 +19,17 @@ const maxTried = 8;
 /** Indexes one tenant's keys as they are now. Two keys of one kid are both that kid's: the signature tells which. */
 export function indexKeys(keys: readonly VerificationKey[], kidMode: KidMode): KeyIndex {
   const byKid = Map.groupBy(keys, (key) => key.kid);
+  /** An issuer's tokens name one key for a long time. */
+  let last: { readonly kid: string | undefined; readonly algorithm: string; readonly choice: KeyChoice } | undefined;
 
   function choose(kid: string | undefined, algorithm: string): KeyChoice {
+    if (last !== undefined && last.kid === kid && last.algorithm === algorithm) return last.choice;
+    const choice = weigh(kid, algorithm);
+    if (choice.kind === 'found') last = { kid, algorithm, choice };
+    return choice;
+  }
+
+  function weigh(kid: string | undefined, algorithm: string): KeyChoice {
     if (kid === undefined && kidMode === 'required')
       return none('the token names no kid, and this tenant requires one');
     const ofKid = kid === undefined ? undefined : byKid.get(kid);

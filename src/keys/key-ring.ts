@@ -153,5 +153,5 @@ function createRemoteRing(sources: readonly KeySource[], options: KeyRingOptions
 }
 
 function answer(choice: KeyChoice): KeyLookup {
-  return choice.kind === 'found' ? { kind: 'found', keys: choice.keys } : { kind: 'unknown', detail: choice.detail };
+  return choice.kind === 'found' ? choice : { kind: 'unknown', detail: choice.detail };
 }
