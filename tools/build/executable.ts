@@ -7,8 +7,11 @@ import type { Arch, Runtime } from './runtime.ts';
 
 /** A small young generation: least memory by far, at no measured cost in CPU. */
 const heapFlags = ['--max-semi-space-size=1', '--no-parallel-scavenge', '--no-concurrent-array-buffer-sweeping'];
-/** SIGUSR1 would open a debugger that every container of the pod can reach. */
-export const runtimeFlags = [...heapFlags, '--disable-sigusr1'];
+/**
+ * One thread to compile and to collect beside the one that serves: each would keep what memory it once took. SIGUSR1 would
+ * open a debugger that every container of the pod can reach.
+ */
+export const runtimeFlags = [...heapFlags, '--v8-pool-size=1', '--disable-sigusr1'];
 /**
  * For the one run that makes the code cache. V8 draws the seed of its hash tables at random, and a cache shows their
  * order. And bytecode remembers what kinds of values it met: strings that the collector has merged are of another kind,
