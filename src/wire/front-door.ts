@@ -14,6 +14,7 @@ import type { HandshakeEnd } from './tls/handshake-end.ts';
 import type { ServerTls } from './tls/server-tls.ts';
 import type { TicketSecret } from './tls/ticket-keys.ts';
 import { openTlsDoor } from './tls/tls-door.ts';
+import { createUpstreamSlots } from './upstream-slots.ts';
 
 export interface FrontDoorOptions {
   readonly listen: ListenAddress;
@@ -71,12 +72,13 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
   const openArrivals = options.arrivals ?? listenAt(listen);
   const sessions = createUpstreamSessions();
   const bridge = createBridge(sessions);
-  const nodeLane = createNodeLane({ gate, bridge });
-  const fastLane = createFastLane({ gate, bridge, handOver: nodeLane.accept });
+  const slots = createUpstreamSlots();
+  const nodeLane = createNodeLane({ gate, bridge, slots });
+  const fastLane = createFastLane({ gate, bridge, slots, handOver: nodeLane.accept });
   let currentTls = tls;
   const firstLane = lane === 'node' ? nodeLane : fastLane;
   const maxStreams = () => currentTls?.http2?.maxStreams ?? 1;
-  const http2Lane = tls && createHttp2Lane({ gate, bridge, sessions, maxStreams, onConnectionEnd });
+  const http2Lane = tls && createHttp2Lane({ gate, bridge, sessions, slots, maxStreams, onConnectionEnd });
   const lanes = [fastLane, nodeLane, ...(http2Lane === undefined ? [] : [http2Lane])];
   const sockets = new Set<Socket>();
   const acceptSecure = (socket: TLSSocket) => {
@@ -156,6 +158,7 @@ export async function createFrontDoor(options: FrontDoorOptions): Promise<FrontD
     retainUpstreams(keys) {
       for (const each of lanes) each.retainUpstreams(keys);
       sessions.retain(keys);
+      slots.retain(keys);
     },
     useTls(next) {
       currentTls = next;

@@ -11,6 +11,7 @@ import { rawHead } from './read-head.ts';
 import { serveRequest } from './serve-request.ts';
 import { awaitSwitch } from './tunnel.ts';
 import { createUpstreamPools } from './upstream-pool.ts';
+import type { AllUpstreamSlots } from './upstream-slots.ts';
 
 /** Node's http server and the proxy library behind it: complete, and able to take a socket over at any request. */
 export interface NodeLane {
@@ -46,11 +47,12 @@ export interface NodeLaneOptions {
   readonly gate: () => Gate;
   /** To upstreams that speak HTTP/2. */
   readonly bridge: Bridge;
+  readonly slots: AllUpstreamSlots;
 }
 
-export function createNodeLane({ gate, bridge }: NodeLaneOptions): NodeLane {
+export function createNodeLane({ gate, bridge, slots }: NodeLaneOptions): NodeLane {
   const connections = new Map<Socket, ClientConnection>();
-  const pools = createUpstreamPools(bridge);
+  const pools = createUpstreamPools(bridge, slots);
   const { timeouts } = gate();
   let ending = false;
   const server = createServer({

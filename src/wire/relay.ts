@@ -1,4 +1,4 @@
-import type { Agent, ClientRequest, IncomingMessage, OutgoingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage, OutgoingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Allowed } from '../gate/decision.ts';
@@ -75,11 +75,13 @@ export function relay(input: RelayInput): void {
     exchange.answer(gate.refuse(reason, detail, { head, allowed }));
   };
 
-  const attempt = (agent: Agent) => {
+  const attempt = (fresh: boolean) => {
     watch.start(timeouts.connectMs, () => fail('upstreamTimeout', `no connection within ${timeouts.connectMs} ms`));
     const { upstream, target } = allowed;
     const { signal } = giveUp;
-    forward({ request, response, upstream, agent, target, fields, signal, onConnection }, onFailure);
+    pool.admit({ fresh, signal }, (agent) => {
+      forward({ request, response, upstream, agent, target, fields, signal, onConnection }, onFailure);
+    });
   };
 
   const onFailure = (failure: ForwardFailure) => {
@@ -87,7 +89,7 @@ export function relay(input: RelayInput): void {
     if (mayRetry(failure)) {
       retried = true;
       giveUp = new AbortController();
-      attempt(pool.freshAgent);
+      attempt(true);
       return;
     }
     fail('upstreamUnreachable', `${failure.code}: ${failure.message}`);
@@ -259,7 +261,7 @@ export function relay(input: RelayInput): void {
   // A connection that will not be kept should not come from those that are: one that switches, or that the library
   // has marked with Connection: close, which Node's pool would overlook.
   const isLastOnConnection = handshake !== undefined || fields['transfer-encoding'] !== undefined;
-  attempt(isLastOnConnection ? pool.freshAgent : pool.agent);
+  attempt(isLastOnConnection);
 }
 
 /**

@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createBridge } from '../../src/wire/call/bridge.ts';
 import { createUpstreamSessions } from '../../src/wire/call/upstream-sessions.ts';
 import { createNodeLane } from '../../src/wire/node-lane.ts';
+import { createUpstreamSlots } from '../../src/wire/upstream-slots.ts';
 import { openRawClient } from '../support/raw-client.ts';
 import { until } from '../support/until.ts';
 import { startRawUpstream } from '../support/upstream.ts';
@@ -19,7 +20,8 @@ async function startHandingOver(bytes: number) {
       : undefined;
   });
   const gate = fakeGate({ upstream: upstream.upstream });
-  const lane = createNodeLane({ gate: () => gate, bridge: createBridge(createUpstreamSessions()) });
+  const bridge = createBridge(createUpstreamSessions());
+  const lane = createNodeLane({ gate: () => gate, bridge, slots: createUpstreamSlots() });
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => undefined);
     const take = (chunk: Buffer) => {

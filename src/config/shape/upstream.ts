@@ -49,7 +49,7 @@ const upstreamObject = lazyObject({
     count(1, 65_535)
       .prefault(256)
       .describe(
-        'Most connections open to this upstream at a time, of all workers together; further requests wait. Default: 256.',
+        'Most connections open to this upstream at a time, of all workers together; further requests wait in one line, and get 504 after timeouts.connect. WebSockets do not count once they are joined. Default: 256.',
       ),
   tls: () => upstreamTls.optional().describe('TLS settings, for https:// only.'),
   hostHeader: () =>

@@ -1,4 +1,4 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { requestFields } from '../request-fields.ts';
@@ -18,9 +18,11 @@ export function startHttp1Call(
   { fresh }: { readonly fresh: boolean },
 ): UpstreamCall {
   const { upstream, method, target, headers, body, trailerNames } = call;
-  const { agent, freshAgent } = pools.get(upstream);
   const { host, port, socketPath } = upstream;
   const secure = upstream.scheme === 'https';
+  const giveUp = new AbortController();
+  let outgoing: ClientRequest | undefined;
+  let answer: IncomingMessage | undefined;
   let reused = false;
   let receivedBefore = 0;
   let answered = false;
@@ -31,62 +33,67 @@ export function startHttp1Call(
     if (over) return;
     over = true;
     const wasClosed = error.code === 'ECONNRESET' || error.code === 'EPIPE';
-    const progress = wasClosed && reused && outgoing.socket?.bytesRead === receivedBefore ? 'unanswered' : 'unknown';
+    const progress = wasClosed && reused && outgoing?.socket?.bytesRead === receivedBefore ? 'unanswered' : 'unknown';
     events.onFailure({ detail: `${error.code ?? error.name}: ${error.message}`, progress });
-    outgoing.destroy();
+    outgoing?.destroy();
   };
 
-  let outgoing: ClientRequest;
-  try {
-    outgoing = (secure ? httpsRequest : httpRequest)({
-      agent: fresh ? freshAgent : agent,
-      ...(socketPath === undefined ? { host, port } : { socketPath }),
-      method,
-      path: target,
-      headers: requestFields(headers, { method, body, upgrade: undefined, expectsContinue: false, trailerNames }),
-      setHost: false,
-      maxHeaderSize: maxAnswerHeadBytes,
+  const start = (agent: Agent) => {
+    try {
+      outgoing = (secure ? httpsRequest : httpRequest)({
+        agent,
+        ...(socketPath === undefined ? { host, port } : { socketPath }),
+        method,
+        path: target,
+        headers: requestFields(headers, { method, body, upgrade: undefined, expectsContinue: false, trailerNames }),
+        setHost: false,
+        maxHeaderSize: maxAnswerHeadBytes,
+      });
+    } catch (error) {
+      // A target or a header that can't be sent; the gate promises that there is none.
+      over = true;
+      queueMicrotask(() => events.onFailure(unsendable(error as NodeJS.ErrnoException)));
+      return;
+    }
+    listen(outgoing);
+  };
+
+  const listen = (request: ClientRequest) => {
+    request.once('socket', (socket: Socket) => {
+      reused = !socket.connecting;
+      receivedBefore = socket.bytesRead;
+      const begin = () => {
+        if (over) return;
+        // Node holds a head back until the body begins: one that lets wait for itself must not hold it back.
+        if (body.kind !== 'none') setImmediate(sendHead);
+        events.onConnected();
+      };
+      if (reused) begin();
+      else socket.once(secure ? 'secureConnect' : 'connect', begin);
     });
-  } catch (error) {
-    // A target or a header that can't be sent; the gate promises that there is none.
-    queueMicrotask(() => events.onFailure(unsendable(error as NodeJS.ErrnoException)));
-    return noCall;
-  }
-
-  outgoing.once('socket', (socket: Socket) => {
-    reused = !socket.connecting;
-    receivedBefore = socket.bytesRead;
-    const begin = () => {
-      if (over) return;
-      // Node holds a head back until the body begins: one that lets wait for itself must not hold it back.
-      if (body.kind !== 'none') setImmediate(sendHead);
-      events.onConnected();
+    const sendHead = () => {
+      if (!bodyBegun && !request.writableEnded && !request.destroyed) request.write(nothing);
     };
-    if (reused) begin();
-    else socket.once(secure ? 'secureConnect' : 'connect', begin);
-  });
-  const sendHead = () => {
-    if (!bodyBegun && !outgoing.writableEnded && !outgoing.destroyed) outgoing.write(nothing);
+    request.on('error', fail);
+    request.on('close', () => {
+      if (!answered) fail(new Error('the upstream closed the connection'));
+    });
+    request.on('drain', () => events.onDrain());
+    request.once('finish', () => {
+      if (!over) events.onSent();
+    });
+    request.on('information', ({ statusCode, rawHeaders }) => {
+      if (!over) events.onInterim(statusCode, rawHeaders);
+    });
+    // Without a listener Node drops the connection and tells nobody.
+    request.once('upgrade', (_answer, socket) => {
+      socket.on('error', () => undefined).destroy();
+      fail(new Error('the upstream switched to a protocol that was not asked for'));
+    });
+    request.once('response', onAnswer);
   };
-  outgoing.on('error', fail);
-  outgoing.on('close', () => {
-    if (!answered) fail(new Error('the upstream closed the connection'));
-  });
-  outgoing.on('drain', () => events.onDrain());
-  outgoing.once('finish', () => {
-    if (!over) events.onSent();
-  });
-  outgoing.on('information', ({ statusCode, rawHeaders }) => {
-    if (!over) events.onInterim(statusCode, rawHeaders);
-  });
-  // Without a listener Node drops the connection and tells nobody.
-  outgoing.once('upgrade', (_answer, socket) => {
-    socket.on('error', () => undefined).destroy();
-    fail(new Error('the upstream switched to a protocol that was not asked for'));
-  });
 
-  let answer: IncomingMessage | undefined;
-  outgoing.once('response', (incoming) => {
+  const onAnswer = (incoming: IncomingMessage) => {
     if (over) return;
     answer = incoming;
     answered = true;
@@ -101,17 +108,20 @@ export function startHttp1Call(
       events.onEnd(incoming.rawTrailers);
     });
     incoming.on('error', fail);
-  });
+  };
+
+  pools.get(upstream).admit({ fresh, signal: giveUp.signal }, start);
 
   return {
     write(chunk) {
       bodyBegun = true;
-      return outgoing.write(chunk);
+      return outgoing?.write(chunk) ?? true;
     },
     get isFull() {
-      return outgoing.writableNeedDrain;
+      return outgoing?.writableNeedDrain ?? false;
     },
     end(trailers) {
+      if (outgoing === undefined) return;
       if (body.kind === 'chunked') {
         // Node would make an empty one a Content-Length of 0, and drop the trailers.
         if (!outgoing.headersSent || !bodyBegun) outgoing.write(nothing);
@@ -123,7 +133,8 @@ export function startHttp1Call(
     resume: () => void answer?.resume(),
     abort() {
       over = true;
-      outgoing.destroy();
+      giveUp.abort();
+      outgoing?.destroy();
     },
   };
 }
@@ -131,13 +142,3 @@ export function startHttp1Call(
 function unsendable(error: NodeJS.ErrnoException): CallFailure {
   return { detail: `the request can't be sent: ${error.code ?? error.name}`, progress: 'unknown' };
 }
-
-/** What was never begun. */
-const noCall: UpstreamCall = {
-  write: () => true,
-  isFull: false,
-  end: () => undefined,
-  pause: () => undefined,
-  resume: () => undefined,
-  abort: () => undefined,
-};

@@ -3,6 +3,7 @@ import type { Gate } from '../../gate/gate.ts';
 import type { Upstream } from '../../gate/policy.ts';
 import type { Bridge } from '../call/bridge.ts';
 import type { Reconsider } from '../expiry.ts';
+import { type AllUpstreamSlots, UpstreamSlots } from '../upstream-slots.ts';
 import { ClientConnection, type LaneServices } from './client-connection.ts';
 import { createCoarseTimer, defaultTickMs } from './timers.ts';
 import { UpstreamPool } from './upstream-pool.ts';
@@ -14,6 +15,7 @@ export interface FastLaneOptions {
   readonly handOver: (socket: Socket, bytes: Buffer) => void;
   /** To upstreams that speak HTTP/2. */
   readonly bridge: Bridge;
+  readonly slots: AllUpstreamSlots;
   readonly tickMs?: number;
 }
 
@@ -36,7 +38,7 @@ export interface FastLane {
   retainUpstreams(keys: ReadonlySet<string>): void;
 }
 
-export function createFastLane({ gate, handOver, bridge, tickMs = defaultTickMs }: FastLaneOptions): FastLane {
+export function createFastLane({ gate, handOver, bridge, slots, tickMs = defaultTickMs }: FastLaneOptions): FastLane {
   const timer = createCoarseTimer(tickMs);
   const connections = new Set<ClientConnection>();
   const pools = new Map<string, UpstreamPool>();
@@ -52,7 +54,9 @@ export function createFastLane({ gate, handOver, bridge, tickMs = defaultTickMs 
     pool(upstream: Upstream) {
       let pool = pools.get(upstream.key);
       if (pool === undefined) {
-        pool = new UpstreamPool(upstream, timer, bridge);
+        // What leads to a bridge is no connection to the upstream: those are counted behind it.
+        const own = upstream.http2 === true ? new UpstreamSlots(upstream.maxConnections) : slots.get(upstream);
+        pool = new UpstreamPool(upstream, timer, bridge, own);
         pools.set(upstream.key, pool);
       }
       return pool;

@@ -1,5 +1,6 @@
 import type { Upstream } from '../../gate/policy.ts';
 import type { Bridge } from '../call/bridge.ts';
+import type { SlotHolder, SlotWaiter, UpstreamSlots } from '../upstream-slots.ts';
 import type { CoarseTimer } from './timers.ts';
 import { type ConnectionOwner, UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
 
@@ -12,22 +13,25 @@ const idleMs = 4_000;
 /** Closed this long before the upstream says it would. */
 const hintMarginMs = 1_000;
 
-/** The connections to one upstream: at most `maxConnections`, kept alive, and a queue of those who wait for one. */
-export class UpstreamPool implements ConnectionOwner {
+/** This lane's connections to one upstream, kept alive, within the slots that it has for all lanes. */
+export class UpstreamPool implements ConnectionOwner, SlotHolder {
   readonly upstream: Upstream;
   private readonly timer: CoarseTimer;
   private readonly bridge: Bridge;
+  private readonly slots: UpstreamSlots;
   /** The one used last is used next: the others grow old, and close. */
   private readonly idle: UpstreamConnection[] = [];
   private readonly open = new Set<UpstreamConnection>();
-  /** In order of arrival; each has a deadline of its own, and leaves when it passes. */
-  private readonly waiting = new Set<UpstreamUser>();
+  /** Each has a deadline of its own, and leaves when it passes. */
+  private readonly waiting = new Map<UpstreamUser, PoolWaiter>();
   private retired = false;
 
-  constructor(upstream: Upstream, timer: CoarseTimer, bridge: Bridge) {
+  constructor(upstream: Upstream, timer: CoarseTimer, bridge: Bridge, slots: UpstreamSlots) {
     this.upstream = upstream;
     this.timer = timer;
     this.bridge = bridge;
+    this.slots = slots;
+    slots.join(this);
   }
 
   /** An idle connection at once, or undefined and `onUpstreamConnect` later. */
@@ -35,8 +39,7 @@ export class UpstreamPool implements ConnectionOwner {
     let connection = this.idle.pop();
     while (connection?.socket.destroyed === true) connection = this.idle.pop();
     if (connection === undefined) {
-      if (this.open.size < this.upstream.maxConnections) this.connect(user);
-      else this.waiting.add(user);
+      this.acquireNew(user);
       return undefined;
     }
     connection.deadlineMs = Number.POSITIVE_INFINITY;
@@ -47,20 +50,30 @@ export class UpstreamPool implements ConnectionOwner {
 
   /** Connects anew even where idle connections are left: one of them has just turned out to be dead. */
   acquireNew(user: UpstreamUser): void {
-    if (this.open.size >= this.upstream.maxConnections) {
-      const oldest = this.idle.shift();
-      if (oldest === undefined) {
-        this.waiting.add(user);
-        return;
-      }
-      oldest.destroy();
+    if (this.slots.take()) {
+      this.connect(user);
+      return;
     }
-    this.connect(user);
+    const waiter: PoolWaiter = {
+      holder: this,
+      user,
+      onSlot: () => {
+        this.waiting.delete(user);
+        this.connect(user);
+      },
+    };
+    this.waiting.set(user, waiter);
+    this.slots.wait(waiter);
   }
 
   /** Gives up waiting, or connecting. */
   leave(user: UpstreamUser): void {
-    if (this.waiting.delete(user)) return;
+    const waiter = this.waiting.get(user);
+    if (waiter !== undefined) {
+      this.waiting.delete(user);
+      this.slots.leave(waiter);
+      return;
+    }
     for (const connection of this.open) {
       if (connection.user === user) connection.destroy();
     }
@@ -74,16 +87,20 @@ export class UpstreamPool implements ConnectionOwner {
       connection.destroy();
       return;
     }
-    const [next] = this.waiting;
-    if (next !== undefined) {
-      this.waiting.delete(next);
-      connection.user = next;
+    const { first } = this.slots;
+    if (first === undefined) {
+      connection.deadlineMs = performance.now() + keptMs;
+      this.idle.push(connection);
+    } else if (first.holder === this) {
+      const { user } = first as PoolWaiter;
+      this.leave(user);
+      connection.user = user;
       connection.reused = true;
-      next.onUpstreamConnect(connection);
-      return;
+      user.onUpstreamConnect(connection);
+    } else {
+      // Another lane's turn.
+      connection.destroy();
     }
-    connection.deadlineMs = performance.now() + keptMs;
-    this.idle.push(connection);
   }
 
   onConnectionLost(connection: UpstreamConnection): void {
@@ -91,28 +108,37 @@ export class UpstreamPool implements ConnectionOwner {
     this.open.delete(connection);
     const index = this.idle.indexOf(connection);
     if (index !== -1) this.idle.splice(index, 1);
-    const [next] = this.waiting;
-    if (next !== undefined && this.open.size < this.upstream.maxConnections) {
-      this.waiting.delete(next);
-      this.connect(next);
-    }
+    if (this.retired && this.open.size === 0) this.slots.quit(this);
+    this.slots.release();
+  }
+
+  closeIdle(): boolean {
+    const [oldest] = this.idle;
+    oldest?.destroy();
+    return oldest !== undefined;
   }
 
   /** Idle connections close now, busy ones when their exchange is over. */
   retire(): void {
     this.retired = true;
     for (const connection of [...this.idle]) connection.destroy();
+    if (this.open.size === 0) this.slots.quit(this);
   }
 
   destroyAll(): void {
-    this.retired = true;
-    this.waiting.clear();
-    for (const connection of this.open) connection.destroy();
+    for (const user of [...this.waiting.keys()]) this.leave(user);
+    this.retire();
+    for (const connection of [...this.open]) connection.destroy();
   }
 
+  /** With a slot of its own. */
   private connect(user: UpstreamUser): void {
     const connection = new UpstreamConnection(this.upstream, this, user, this.bridge);
     this.open.add(connection);
     this.timer.add(connection);
   }
+}
+
+interface PoolWaiter extends SlotWaiter {
+  readonly user: UpstreamUser;
 }

@@ -6,6 +6,7 @@ import { startHttp2Call } from '../call/http2-call.ts';
 import type { UpstreamSessions } from '../call/upstream-sessions.ts';
 import type { Reconsider } from '../expiry.ts';
 import { createUpstreamPools } from '../upstream-pool.ts';
+import type { AllUpstreamSlots } from '../upstream-slots.ts';
 import { ClientSession } from './client-session.ts';
 import type { ConnectionEnd } from './connection-end.ts';
 
@@ -18,6 +19,7 @@ export interface Http2LaneOptions {
   readonly onConnectionEnd: (end: ConnectionEnd, detail: string) => void;
   readonly sessions: UpstreamSessions;
   readonly bridge: Bridge;
+  readonly slots: AllUpstreamSlots;
 }
 
 /** HTTP/2 with clients (RFC 9113), by Node's implementation: each of its streams is a request like any other. */
@@ -40,9 +42,9 @@ export interface Http2Lane {
 }
 
 export function createHttp2Lane(options: Http2LaneOptions): Http2Lane {
-  const { gate, maxStreams, onConnectionEnd, sessions: upstreamSessions, bridge } = options;
+  const { gate, maxStreams, onConnectionEnd, sessions: upstreamSessions, bridge, slots } = options;
   const sessions = new Set<ClientSession>();
-  const pools = createUpstreamPools(bridge);
+  const pools = createUpstreamPools(bridge, slots);
   let ending = false;
 
   return {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { createBridge } from '../../../src/wire/call/bridge.ts';
 import { createUpstreamSessions } from '../../../src/wire/call/upstream-sessions.ts';
 import { createHttp2Lane } from '../../../src/wire/http2/lane.ts';
+import { createUpstreamSlots } from '../../../src/wire/upstream-slots.ts';
 import { newAuthority } from '../../support/certificates.ts';
 import { answerOf, openHttp2 } from '../../support/http2-client.ts';
 import { getRequest, headersFrame } from '../../support/http2-frames.ts';
@@ -153,6 +154,7 @@ test('a lane of its own takes a plain socket as well', async () => {
     maxStreams: () => 10,
     sessions,
     bridge: createBridge(sessions),
+    slots: createUpstreamSlots(),
   });
   const server = createServer({ allowHalfOpen: true }, lane.accept).listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,0 +1,112 @@
+import type { Upstream } from '../gate/policy.ts';
+
+/** A lane's connections to one upstream. */
+export interface SlotHolder {
+  /** Closes a connection that nobody uses, and gives its slot back before it returns; false where there is none. */
+  closeIdle(): boolean;
+}
+
+/** Somebody who needs a connection where there may be no further one. */
+export interface SlotWaiter {
+  /** Whose idle connections serve it as well as one of its own. */
+  readonly holder: SlotHolder;
+  /** It has a slot now. */
+  onSlot(): void;
+}
+
+/**
+ * How many connections to one upstream there are, over all lanes: at most `most`. Who finds none left waits in one line,
+ * whichever lane it is on; its own deadline ends that. WebSockets don't count once they are joined.
+ */
+export class UpstreamSlots {
+  private readonly most: number;
+  private taken = 0;
+  private readonly holders = new Set<SlotHolder>();
+  /** In order of arrival. */
+  private readonly waiting = new Set<SlotWaiter>();
+
+  constructor(most: number) {
+    this.most = most;
+  }
+
+  get inUse(): boolean {
+    return this.taken > 0 || this.waiting.size > 0;
+  }
+
+  /** For as long as it may have idle connections. */
+  join(holder: SlotHolder): void {
+    this.holders.add(holder);
+  }
+
+  quit(holder: SlotHolder): void {
+    this.holders.delete(holder);
+  }
+
+  /** A slot, at the expense of an idle connection of any lane's where there is no other; false: better wait. */
+  take(): boolean {
+    if (this.waiting.size > 0) return false;
+    if (this.taken >= this.most && !this.closeIdle()) return false;
+    this.taken++;
+    return true;
+  }
+
+  /** A connection was opened that nobody took a slot for: it counts all the same. */
+  takeAnyway(): void {
+    this.taken++;
+  }
+
+  wait(waiter: SlotWaiter): void {
+    this.waiting.add(waiter);
+  }
+
+  /** Gives up waiting; false where it was not. */
+  leave(waiter: SlotWaiter): boolean {
+    return this.waiting.delete(waiter);
+  }
+
+  /** Who is served next: an idle connection should go there. */
+  get first(): SlotWaiter | undefined {
+    if (this.waiting.size === 0) return undefined;
+    const [first] = this.waiting;
+    return first;
+  }
+
+  /** A connection is gone. */
+  release(): void {
+    this.taken--;
+    const { first } = this;
+    if (first === undefined || this.taken >= this.most) return;
+    this.waiting.delete(first);
+    this.taken++;
+    first.onSlot();
+  }
+
+  private closeIdle(): boolean {
+    for (const holder of this.holders) if (holder.closeIdle()) return true;
+    return false;
+  }
+}
+
+/** The slots of each upstream, by `Upstream.key`. */
+export interface AllUpstreamSlots {
+  get(upstream: Upstream): UpstreamSlots;
+  /** Forgets upstreams whose key is not among these, once they are unused. */
+  retain(keys: ReadonlySet<string>): void;
+}
+
+export function createUpstreamSlots(): AllUpstreamSlots {
+  const byKey = new Map<string, UpstreamSlots>();
+  return {
+    get(upstream) {
+      let slots = byKey.get(upstream.key);
+      if (slots === undefined) {
+        slots = new UpstreamSlots(upstream.maxConnections);
+        byKey.set(upstream.key, slots);
+      }
+      return slots;
+    },
+    retain(keys) {
+      for (const [key, slots] of byKey) if (!keys.has(key) && !slots.inUse) byKey.delete(key);
+    },
+  };
+}
