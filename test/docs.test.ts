@@ -64,7 +64,8 @@ function completed(text: string, page: string): string {
   const parts = [text];
   if (lacks('upstream')) parts.push('upstream: http://127.0.0.1:3000');
   if (lacks('tenants')) parts.push('tenants: {any: {secret: {file: /run/secrets/any}}}');
-  if (lacks('templates') && example) parts.push(stringify({ templates: parse(read(example)).templates }));
+  const templates = example === undefined ? undefined : parse(read(example)).templates;
+  if (lacks('templates') && templates !== undefined) parts.push(stringify({ templates }));
   return parts.join('\n');
 }
 

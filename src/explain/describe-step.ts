@@ -62,10 +62,10 @@ const passed: Readonly<Record<Step, Describe>> = {
     return names.length === 0 ? 'none are configured' : names.join(', ');
   },
   replay: ({ replay }) =>
-    replay === 'ask'
-      ? 'not used before, and not used up by asking'
-      : { detail: 'not asked: what was used before is known where it was used', skipped: true },
-  rate: () => ({ detail: 'no share taken', skipped: true }),
+    replay === 'skip'
+      ? { detail: 'not asked: what was used before is known where it was used', skipped: true }
+      : `not used before${replay === 'ask' ? ', and not used up by asking' : ''}`,
+  rate: ({ rate }) => (rate === 'take' ? 'a share was free' : { detail: 'no share taken', skipped: true }),
   provision: () => ({ detail: 'nobody called', skipped: true }),
   sign: () => ({ detail: 'no token issued', skipped: true }),
 };

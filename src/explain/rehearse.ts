@@ -12,6 +12,7 @@ export interface Rehearsed {
   readonly policy: Policy;
   readonly nowMs: number;
   readonly replay: Rehearsal['replay'];
+  readonly rate: Rehearsal['rate'];
   readonly body: Rehearsal['body'];
   readonly said: readonly Said[];
   readonly decision: Decision;
@@ -29,6 +30,8 @@ export interface RehearseOptions {
   /** Undefined: it was not kept, so that nothing is bound to it. */
   readonly body: RequestBody | undefined;
   readonly replay: Rehearsal['replay'];
+  /** Default: skip. */
+  readonly rate?: Rehearsal['rate'];
 }
 
 /** Nothing a rehearsal finds out is remembered, and nothing that was found out before spares it a step. */
@@ -36,17 +39,18 @@ const noVerdicts = createVerdictCache({ entries: 0, bytes: 0 });
 
 const noBody: RequestBody = { read: async () => ({ kind: 'broken' }) };
 
-/** Has the gate judge a request without taking effect: no use of a token, no share of a rate, no call, no cache. */
+/** Has the gate judge a request without taking effect on anybody else: no use of a token, no share of a rate, no call, no cache. */
 export async function rehearse(
   head: RequestHead,
-  { policy, nowMs, body, replay }: RehearseOptions,
+  { policy, nowMs, body, replay, rate = 'skip' }: RehearseOptions,
 ): Promise<Rehearsed> {
   const said: Said[] = [];
   const rehearsal: Rehearsal = {
     at: (step, seen = {}) => void said.push({ step, seen }),
     replay,
+    rate,
     body: body === undefined ? 'gone' : 'read',
   };
   const decision = await decide(head, { policy, verdicts: noVerdicts, body: body ?? noBody, nowMs, rehearsal });
-  return { head, policy, nowMs, replay, body: rehearsal.body, said, decision };
+  return { head, policy, nowMs, replay, rate, body: rehearsal.body, said, decision };
 }

@@ -66,8 +66,10 @@ export interface Seen {
 export interface Rehearsal {
   /** Said as a step begins: where the request is refused, the last one said is the one that refused it. */
   at(step: Step, seen?: Seen): void;
-  /** `ask`: whether the token was used before, without using it. */
-  readonly replay: 'ask' | 'skip';
+  /** `ask`: whether the token was used before, without using it. `use`: it is used, in a store that is the rehearsal's own. */
+  readonly replay: 'ask' | 'skip' | 'use';
+  /** `take`: a share is taken, of a limit that is the rehearsal's own. */
+  readonly rate: 'take' | 'skip';
   /** `gone`: the body was not kept, so that nothing is bound to it, and no rule reads it. */
   readonly body: 'read' | 'gone';
 }

@@ -63,6 +63,7 @@ export function judgeReplay(
     }
   };
   const untilMs = (exp + tenant.clockSkewS) * 1000 + marginMs;
-  const use = rehearsal === undefined ? store.use(id, untilMs, nowMs) : store.ask(id);
+  const takesEffect = rehearsal === undefined || rehearsal.replay === 'use';
+  const use = takesEffect ? store.use(id, untilMs, nowMs) : store.ask(id);
   return use instanceof Promise ? use.then(conclude) : conclude(use);
 }

@@ -71,8 +71,8 @@ const readyAsIs: Ready = { kind: 'ready', issued: undefined };
  */
 export function prepare(sending: Sending, departure: Departure): Ready | Denial | Promise<Ready | Denial> {
   const { rate } = sending;
-  const { identifiedBy, nowMs, rehearsal } = departure;
-  if (rehearsal !== undefined) return rehearse(sending, identifiedBy, rehearsal);
+  const { nowMs, rehearsal } = departure;
+  if (rehearsal !== undefined) return rehearse(sending, departure, rehearsal);
   const share = rate?.take(nowMs) ?? admitted;
   return share instanceof Promise
     ? share.then((taken) => prepareWith(taken, sending, departure))
@@ -87,10 +87,7 @@ function prepareWith(
   departure: Departure,
 ): Ready | Denial | Promise<Ready | Denial> {
   const { values, identifiedBy, nowMs } = departure;
-  if (share.kind === 'refused') {
-    return deny('requestRefused', "the upstream's rate is used up", { status: 429, retryAfterS: share.retryAfterS });
-  }
-  if (share.kind === 'unavailable') return deny('stateUnavailable', share.detail, { retryAfterS: share.retryAfterS });
+  if (share.kind !== 'admitted') return denyShare(share);
   const provisioned = identifiedBy === 'token' ? provisioning?.ensure(values, nowMs) : undefined;
   if (provisioned === undefined) return issue(signing, departure);
   return provisioned.then((outcome) =>
@@ -98,16 +95,32 @@ function prepareWith(
   );
 }
 
+function denyShare(share: Exclude<Taken, { kind: 'admitted' }>): Denial {
+  const { retryAfterS } = share;
+  return share.kind === 'refused'
+    ? deny('requestRefused', "the upstream's rate is used up", { status: 429, retryAfterS })
+    : deny('stateUnavailable', share.detail, { retryAfterS });
+}
+
 /** Stands where a token of ours would. */
 export const notIssued = '[issued on the way]';
 
-/** Names the steps, and takes none of them. */
+/** Names the steps, and takes none of them, but a share of a rate that is its own. */
 function rehearse(
-  { rate, provisioning, signing }: Sending,
-  identifiedBy: Departure['identifiedBy'],
+  sending: Sending,
+  departure: Departure,
   rehearsal: Rehearsal,
-): Ready {
-  if (rate !== undefined) rehearsal.at('rate');
+): Ready | Denial | Promise<Ready | Denial> {
+  const { rate } = sending;
+  if (rate === undefined) return rehearseRest(sending, departure, rehearsal);
+  rehearsal.at('rate');
+  const share = rehearsal.rate === 'take' ? rate.take(departure.nowMs) : admitted;
+  const conclude = (taken: Taken) =>
+    taken.kind === 'admitted' ? rehearseRest(sending, departure, rehearsal) : denyShare(taken);
+  return share instanceof Promise ? share.then(conclude) : conclude(share);
+}
+
+function rehearseRest({ provisioning, signing }: Sending, { identifiedBy }: Departure, rehearsal: Rehearsal): Ready {
   if (provisioning !== undefined && identifiedBy === 'token') rehearsal.at('provision');
   if (!issues(signing, identifiedBy)) return readyAsIs;
   rehearsal.at('sign');

@@ -257,7 +257,7 @@ test('what docs/testing-a-config.md shows passes', async () => {
   const page = readFileSync(resolve(import.meta.dirname, '../../docs/testing-a-config.md'), 'utf8');
   const [shown = '', tests = ''] = [...page.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text]) => text as string);
   const { code, stdout } = await run(tests, {}, { 'config.yaml': shown });
-  expect(stdout).toContain('6 of 6 passed');
+  expect(stdout).toContain('7 of 7 passed');
   expect(code).toBe(0);
 });
 
@@ -289,6 +289,70 @@ describe('for machines', () => {
     expect(stdout).toContain('name="bad &lt;&amp;&quot;&gt;"');
     expect(stdout).toContain('<failure message="verdict: expected &quot;allowed&quot;, got &quot;refused&quot;">');
   });
+});
+
+describe('requests that follow', () => {
+  const once = config
+    .replace('audience: api', 'audience: api\n    replay: {claim: jti, store: "redis://127.0.0.1:1/0"}')
+    .replace(
+      'upstream: http://127.0.0.1:3000',
+      'upstream: {url: "http://127.0.0.1:3000", rate: {limit: 2/m, burst: 2}}',
+    );
+  const token = '    token: {claims: {role: a}}\n    expect: allowed\n';
+  const follow = (then: string, more = '') =>
+    run(one(`${token}    then: ${then}\n`) + more, {}, { 'config.yaml': once });
+
+  test.each([
+    ['the same token is refused the second time, and every time', '[{times: 3, expect: tokenReplayed}]'],
+    ['another token is not', '[{token: {claims: {role: a, jti: other}}, expect: allowed}]'],
+    [
+      'one that was refused for something else is not used',
+      '[{token: {claims: {jti: b}}, expect: claimRefused}, {token: {claims: {jti: b, role: a}}, expect: allowed}]',
+    ],
+    [
+      'another request with it is refused as well',
+      '[{request: POST /acme/other, expect: {reason: tokenReplayed, status: 401}}]',
+    ],
+    ['once it has expired it is refused for that', '[{after: 10m, expect: tokenExpired}]'],
+    [
+      'a rate lets its burst through, and one more when its time has come',
+      '[{token: {claims: {role: a, jti: b}}, expect: allowed}, {token: {claims: {role: a, jti: c}}, expect: {reason: requestRefused, status: 429, headers: {Retry-After: 30}}}, {after: 30s, token: {claims: {role: a, jti: d}}, expect: allowed}]',
+    ],
+  ])('%s', async (_what, then) => {
+    expect(await follow(then)).toMatchObject({ code: 0, stdout: '  ✓ it\n\n  1 of 1 passed\n' });
+  });
+
+  test('what one test used up the next has again', async () => {
+    const { code, stdout } = await follow('[]', `  - name: next\n    request: GET /acme/x\n${token}`);
+    expect([code, stdout]).toEqual([0, '  ✓ it\n  ✓ next\n\n  2 of 2 passed\n']);
+  });
+
+  test('the first of which something else becomes is named, and its steps are shown', async () => {
+    const { code, stdout } = await follow('[{times: 2, expect: tokenReplayed}, {times: 2, expect: allowed}]');
+    expect(code).toBe(1);
+    expect(stdout).toContain('then[1], time 1 of 2: verdict\n        - "allowed"\n        + "refused"\n');
+    expect(stdout).toMatch(/✗ replay .*used before/);
+  });
+
+  test.each([
+    ['{expect: allowed}', 'tests[0].then'],
+    ['[{times: 0, expect: allowed}]', 'must be a whole number from 1 to 1000'],
+    ['[{times: 2}]', 'tests[0].then[0].expect'],
+    ['[{after: soon, expect: allowed}]', 'must be a duration'],
+  ])('%s is refused as the config would be', async (then, says) => {
+    const { code, stderr } = await follow(then);
+    expect(code).toBe(78);
+    expect(stderr).toContain(says);
+  });
+});
+
+test('no rehearsal but that of a test takes effect: explaining uses no token and takes no share', () => {
+  const root = resolve(import.meta.dirname, '../../src');
+  const givers = globSync('**/*.ts', { cwd: root }).filter(
+    (file) =>
+      !file.startsWith('gate/') && /(?:replay: 'use'|rate: 'take')/.test(readFileSync(join(root, file), 'utf8')),
+  );
+  expect(givers).toEqual(['fixtures/run-fixtures.ts']);
 });
 
 test('keys that stand in for real ones can be given to the loader by the tests of a config alone', () => {

@@ -14,7 +14,7 @@ import { mintHs256 } from '../support/tokens.ts';
 
 const nowMs = 1_800_000_000_000;
 
-interface Ask extends Partial<Pick<Rehearsal, 'replay' | 'body'>> {
+interface Ask extends Partial<Pick<Rehearsal, 'replay' | 'rate' | 'body'>> {
   readonly claims?: object;
   readonly headers?: readonly string[];
   readonly target?: string;
@@ -26,11 +26,11 @@ const tokenWith = (claims: object) =>
   mintHs256(secretOf('acme'), { claims: { sub: 'joe', jti: '1', exp: nowMs / 1000 + 60, ...claims } });
 
 async function judged(tenant: TestTenant, ask: Ask = {}): Promise<{ steps: Step[]; decision: Decision }> {
-  const { claims = {}, target = '/x', content, replay = 'ask', body = 'read', earnest = false } = ask;
+  const { claims = {}, target = '/x', content, replay = 'ask', rate = 'skip', body = 'read', earnest = false } = ask;
   const headers = ask.headers ?? ['Authorization', `Bearer ${tokenWith(claims)}`];
   const length = content === undefined ? [] : ['Content-Type', 'application/json', 'Content-Length', '1'];
   const steps: Step[] = [];
-  const rehearsal: Rehearsal = { at: (step) => steps.push(step), replay, body };
+  const rehearsal: Rehearsal = { at: (step) => steps.push(step), replay, rate, body };
   const decision = await decide(
     {
       id: 'r-1',
@@ -166,6 +166,14 @@ test('a rehearsal takes no share of a rate, provisions nobody and issues no toke
   expect([issues, provisions]).toEqual([0, 0]);
   expect(reasonOf((await judged(tenant, { earnest: true })).decision)).toBe('allowed');
   expect([issues, provisions]).toEqual([1, 1]);
+});
+
+test('one that has a limit of its own takes a share of it, and still calls nobody', async () => {
+  const rate = createRateLimit({ count: 1, periodMs: 3_600_000, burst: 1 });
+  const tenant: TestTenant = { sending: { rate, provisioning: undefined, signing: undefined } };
+  expect(reasonOf((await judged(tenant, { rate: 'take' })).decision)).toBe('allowed');
+  const { steps, decision } = await judged(tenant, { rate: 'take' });
+  expect([steps.at(-1), reasonOf(decision)]).toEqual(['rate', 'requestRefused']);
 });
 
 test('where the body was not kept nothing is bound to it, and it is not read', async () => {
