@@ -22,7 +22,10 @@ export function whyNotJwtgate(pid: number): string | undefined {
   } catch {
     return `what process ${pid} is can't be told`;
   }
-  const isOurs = executable === process.execPath || basename(executable).startsWith('jwtgate');
+  const isOurs =
+    executable === process.execPath ||
+    basename(executable).startsWith('jwtgate') ||
+    words.some((word) => basename(word) === 'jwtgate.cjs'); // The npm package's, which may run on a Node of its own.
   if (isOurs && words.includes('run')) return undefined;
   return `process ${pid} is ${basename(executable)}, and no jwtgate run: is the pid file an old one?`;
 }

@@ -142,13 +142,16 @@ describe.skipIf(!hasNpm)('the npm package (needs npm)', () => {
       expect(gate.stderr).toBe('');
     });
 
-    test('is found by its pid file: jwtgate reload', async () => {
+    test.each([
+      ['the package', [bin]],
+      ['the executable, which is another program', [join(root, 'dist/jwtgate')]],
+    ])('is found by its pid file: jwtgate reload of %s', async (_, executable) => {
       const pidFile = join(folder, 'jwtgate.pid');
       const { gate, ops } = await serve(['--pid-file', pidFile]);
       // It is written once the start is logged.
       await until('its pid file', () => existsSync(pidFile) && readFileSync(pidFile, 'utf8') === `${gate.child.pid}\n`);
       writeConfig({ header: 'X-Reloaded' });
-      const reload = startJwtgate(['reload', '--pid-file', pidFile, '--ops', ops], options());
+      const reload = startJwtgate(['reload', '--pid-file', pidFile, '--ops', ops], { ...options(), executable });
       expect(await reload.ended, reload.stderr).toBe(0);
       await gate.logged('config reloaded');
     });
