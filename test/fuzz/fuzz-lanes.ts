@@ -1,16 +1,20 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import fc from 'fast-check';
 import { createFrontDoor } from '../../src/wire/front-door.ts';
+import { testCertificates } from '../support/certificates.ts';
 import { inPieces, mangledRequests, pieceCuts } from '../support/mangled-requests.ts';
-import { openRawClient } from '../support/raw-client.ts';
+import { type RawClient, rawClientOn } from '../support/raw-client.ts';
+import { localhostTls } from '../support/tls.ts';
 import { until } from '../support/until.ts';
-import { type RawUpstream, readRequests, startRawUpstream, type UpstreamConnection } from '../support/upstream.ts';
-import { allow, type FakeGate, fakeGate, refusal } from '../wire/fake-gate.ts';
+import { createRandom, type FuzzCounts, mostMs, startFuzzWorld } from './fuzz-world.ts';
 
 /** One client's connection: what it sends, and how it and the upstream behave. */
 interface Scenario {
   readonly text: string;
   readonly cuts: readonly number[];
-  readonly client: 'waits' | 'leaves' | 'resets' | 'ends';
+  readonly client: 'waits' | 'leaves' | 'resets' | 'ends' | 'garbles';
   /** Share of its bytes after which it does so. */
   readonly clientAt: number;
 }
@@ -18,37 +22,14 @@ interface Scenario {
 const scenarios: fc.Arbitrary<Scenario> = fc.record({
   text: mangledRequests,
   cuts: pieceCuts,
-  client: fc.constantFrom('waits', 'waits', 'waits', 'leaves', 'resets', 'ends'),
+  client: fc.constantFrom('waits', 'waits', 'waits', 'waits', 'leaves', 'resets', 'ends', 'garbles'),
   clientAt: fc.double({ min: 0, max: 1, noNaN: true }),
 });
 
-const answers = [
-  'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello',
-  'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 1\r\n\r\n',
-  'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nup to the end',
-  'HTTP/1.0 200 OK\r\n\r\nup to the end',
-  'HTTP/1.1 204 No Content\r\n\r\n',
-  'HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n',
-  'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
-  'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil',
-  'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort',
-  'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n',
-  'HTTP/1.1 200 OK\r\nA: \x00\r\n\r\n',
-  'nonsense\r\n\r\n',
-  '',
-] as const;
-
-/** Small, so that what hangs is seen to. */
-const timeouts = { headerMs: 400, idleMs: 400, connectMs: 400, responseMs: 400, drainDelayMs: 0, drainMs: 100 };
-
-/** Longer than all of them together, on a busy machine. */
-const mostMs = 10_000;
-
-export interface FuzzReport {
+export interface FuzzRun {
+  readonly seed: number;
   readonly connections: number;
-  readonly judged: number;
-  readonly forwarded: number;
-  readonly byLane: Readonly<Record<'fast' | 'node', number>>;
+  readonly over: 'tcp' | 'tls';
 }
 
 /**
@@ -56,123 +37,73 @@ export interface FuzzReport {
  * connections. Throws where a connection hangs, a request is finished twice or never, anything reaches the upstream
  * that was not judged, or more than was judged.
  */
-export async function fuzzLanes({ seed, connections }: { seed: number; connections: number }): Promise<FuzzReport> {
-  const random = createRandom(seed);
-  const upstream = await startRawUpstream((unanswered, connection) => reply(unanswered, connection, random));
-  const gate = judgingGate(upstream, random);
-  const door = await createFrontDoor({ listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, gate: () => gate });
+export async function fuzzLanes({ seed, connections, over }: FuzzRun): Promise<FuzzCounts> {
+  const world = await startFuzzWorld(createRandom(seed));
+  const listen = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
+  const tls = over === 'tls' ? localhostTls() : undefined;
+  const door = await createFrontDoor({ listen, gate: () => world.gate, tls });
   const port = door.address.kind === 'tcp' ? door.address.port : 0;
   try {
     const queue = fc.sample(scenarios, { seed, numRuns: connections }).values();
-    await Promise.all(Array.from({ length: 64 }, () => runAll(queue, port)));
+    await Promise.all(Array.from({ length: 64 }, () => runAll(queue, port, over)));
     await until('no exchange is left', () => door.activeExchanges === 0, mostMs);
-    return check(upstream, gate, connections);
+    return world.check();
   } finally {
     await door.close({ drainMs: 0 });
-    await upstream.close();
+    await world.close();
   }
 }
 
-async function runAll(queue: Iterator<Scenario>, port: number): Promise<void> {
+async function runAll(queue: Iterator<Scenario>, port: number, over: FuzzRun['over']): Promise<void> {
   for (let next = queue.next(); next.done !== true; next = queue.next()) {
     try {
-      await run(next.value, port);
+      await run(next.value, port, over);
     } catch (error) {
       throw new Error(`with ${JSON.stringify(next.value)}`, { cause: error });
     }
   }
 }
 
-async function run({ text, cuts, client: manner, clientAt }: Scenario, port: number): Promise<void> {
-  const client = await openRawClient({ port, host: '127.0.0.1' });
+async function run(scenario: Scenario, port: number, over: FuzzRun['over']): Promise<void> {
+  const { text, cuts, client: manner, clientAt } = scenario;
+  const opened = await openClient(port, over);
+  if (opened === undefined) return;
+  const { client, beneath } = opened;
   const sent = manner === 'waits' ? text : text.slice(0, Math.floor(clientAt * text.length));
   for (const piece of inPieces(sent, cuts)) {
     client.send(piece);
     await new Promise(setImmediate);
   }
-  if (manner === 'leaves') client.destroy();
-  else if (manner === 'resets') client.socket.resetAndDestroy();
+  if (manner === 'leaves') beneath.destroy();
+  else if (manner === 'resets') beneath.resetAndDestroy();
   else if (manner === 'ends') client.socket.end();
+  else if (manner === 'garbles') beneath.end(noRecord);
   await client.closed(mostMs);
   client.destroy();
+  beneath.destroy();
 }
 
-/** Every request gets an id of its own that only the gate can give; some are refused, some decided late. */
-function judgingGate(upstream: RawUpstream, random: () => number): FakeGate {
-  const gate = fakeGate({
-    upstream: upstream.upstream,
-    timeouts,
-    decide: (head) => {
-      const headers = allow(upstream.upstream, head).headers;
-      const decision =
-        random() < 0.15
-          ? refusal('tokenMissing')
-          : allow(upstream.upstream, head, { headers: [...headers, 'X-Judged', head.id] });
-      return random() < 0.2 ? new Promise((resolve) => setImmediate(resolve, decision)) : decision;
-    },
-  });
-  return gate;
+/** Looks like a record of TLS, and is none of any connection; over TCP it is no request. */
+const noRecord = Buffer.from(`\x17\x03\x03\x00\x20${'x'.repeat(32)}`, 'latin1');
+
+interface Opened {
+  readonly client: RawClient;
+  /** The connection itself, where the client speaks TLS on it. */
+  readonly beneath: Socket;
 }
 
-/** Answers each whole request in one of many ways, and now and then dies in the midst of it. */
-function reply(unanswered: string, connection: UpstreamConnection, random: () => number): string | undefined {
-  const { requests, rest } = readRequests(unanswered);
-  if (random() < 0.02) {
-    connection.socket.resetAndDestroy();
-    return undefined;
+async function openClient(port: number, over: FuzzRun['over']): Promise<Opened | undefined> {
+  const beneath = connect({ port, host: '127.0.0.1', noDelay: true });
+  beneath.on('error', () => undefined);
+  if (over === 'tcp') {
+    const client = rawClientOn(beneath);
+    await once(beneath, 'connect');
+    return { client, beneath };
   }
-  // An answer before the request is there in full.
-  if (requests.length === 0 && random() > 0.02) return undefined;
-  if (requests.length > 1 || (requests.length === 1 && rest !== '')) throw new Error('more than one request at once');
-  const isHead = unanswered.startsWith('HEAD ');
-  const answer = answers[Math.floor(random() * answers.length)] as string;
-  const whole = isHead ? answer.slice(0, answer.lastIndexOf('\r\n\r\n') + 4) : answer;
-  const isCut = random() < 0.1;
-  const endsConnection = isCut || answer.includes('up to the end') || random() < 0.05;
-  const text = isCut ? whole.slice(0, Math.floor(random() * whole.length)) : whole;
-  if (endsConnection) setImmediate(() => connection.socket.end());
-  return text === '' ? undefined : text;
-}
-
-function check(upstream: RawUpstream, gate: FakeGate, connections: number): FuzzReport {
-  const asked = new Map(gate.heads.map((head) => [head.id, head]));
-  const timesForwarded = new Map<string, number>();
-  for (const { received } of upstream.connections) {
-    // Throws where a strict reader finds anything but requests.
-    const { requests } = readRequests(received);
-    for (const { headers, method, target } of requests) {
-      const id = headers['x-judged'] ?? '';
-      const head = asked.get(id);
-      if (head === undefined) throw new Error(`unjudged upstream: ${method} ${target} (${id})`);
-      if (head.method !== method || head.target !== target) throw new Error(`other than judged: ${method} ${target}`);
-      if (headers['x-user'] !== 'verified') throw new Error(`a spoofed identity: ${headers['x-user']}`);
-      timesForwarded.set(id, (timesForwarded.get(id) ?? 0) + 1);
-    }
-  }
-  for (const [id, times] of timesForwarded) {
-    const method = asked.get(id)?.method ?? '';
-    // One more for a kept connection that turned out dead.
-    if (times > (['POST', 'PATCH'].includes(method) ? 1 : 2)) throw new Error(`${id} was forwarded ${times} times`);
-  }
-  const finished = new Set<string>();
-  const byLane = { fast: 0, node: 0, http2: 0, verify: 0 };
-  for (const { head, lane } of gate.outcomes) {
-    byLane[lane]++;
-    if (head === undefined) continue;
-    if (finished.has(head.id)) throw new Error(`finished twice: ${head.id}`);
-    finished.add(head.id);
-  }
-  for (const id of asked.keys()) if (!finished.has(id)) throw new Error(`never finished: ${id}`);
-  return { connections, judged: asked.size, forwarded: timesForwarded.size, byLane };
-}
-
-/** A small generator (mulberry32): the same run again for the same seed, but for what the network decides. */
-function createRandom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
+  const { ca } = testCertificates();
+  const socket = connectTls({ socket: beneath, ca, servername: 'localhost', ALPNProtocols: ['http/1.1'] });
+  const client = rawClientOn(socket);
+  // All of it is one busy process: a handshake may take longer than timeouts.header.
+  const isSecure = await once(socket, 'secureConnect').then(Boolean, () => false);
+  return isSecure ? { client, beneath } : undefined;
 }
