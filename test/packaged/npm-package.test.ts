@@ -48,6 +48,7 @@ describe.skipIf(!hasNpm)('the npm package (needs npm)', () => {
         'LICENSE',
         'README.md',
         'bin/jwtgate',
+        'bin/late-flags.cjs',
         'config.example.yaml',
         'config.schema.json',
         'dist/THIRD-PARTY-LICENSES.txt',

