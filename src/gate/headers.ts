@@ -90,38 +90,44 @@ export interface ForwardContext {
  * headers, last. Whatever is not in this list does not go upstream; framing fields are the lane's.
  */
 export function upstreamHeaders(head: RequestHead, context: ForwardContext): string[] {
-  const inbound = readInbound(head, context);
-  const list: string[] = ['Host', hostFor(inbound.host, context.upstream)];
-  list.push(...inbound.kept);
+  // Host stands first, and its value is known once all have been looked at.
+  const list: string[] = ['Host', ''];
+  const inbound = readInbound(head, context, list);
+  list[1] = hostFor(inbound.host, context.upstream);
   if (inbound.wantsTrailers) list.push('TE', 'trailers');
   pushMediaType(list, head, context.upstream.mediaType);
   pushForwarded(list, inbound, head, context.fromTrustedProxy);
   if (context.traceContext !== undefined) list.push(...context.traceContext);
-  list.push('Via', `${head.httpVersion} jwtgate`, 'X-Request-Id', head.id, ...context.identity);
+  list.push('Via', viaValues[head.httpVersion], 'X-Request-Id', head.id);
+  for (const part of context.identity) list.push(part);
   return list;
 }
 
+/** RFC 9110 section 7.6.3. */
+const viaValues = { '1.0': '1.0 jwtgate', '1.1': '1.1 jwtgate', '2': '2 jwtgate' } as const;
+
 interface Inbound {
+  /** Those that go on as they came, behind what was there. */
   readonly kept: string[];
   host: string | undefined;
   wantsTrailers: boolean;
-  forwardedFor: string[];
+  forwardedFor: string | undefined;
   forwardedProto: string | undefined;
   forwardedHost: string | undefined;
-  forwarded: string[];
+  forwarded: string | undefined;
 }
 
-function readInbound(head: RequestHead, context: ForwardContext): Inbound {
+function readInbound(head: RequestHead, context: ForwardContext, kept: string[]): Inbound {
   const { headers } = head;
   const nominated = nominatedNames(headers);
   const inbound: Inbound = {
-    kept: [],
+    kept,
     host: undefined,
     wantsTrailers: false,
-    forwardedFor: [],
+    forwardedFor: undefined,
     forwardedProto: undefined,
     forwardedHost: undefined,
-    forwarded: [],
+    forwarded: undefined,
   };
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
@@ -213,7 +219,7 @@ export function isEachProxysOwn(lowerName: string): boolean {
 function takeForwarded(inbound: Inbound, name: string, lower: string, value: string): void {
   switch (lower) {
     case 'x-forwarded-for':
-      inbound.forwardedFor.push(value);
+      inbound.forwardedFor = listed(inbound.forwardedFor, value);
       break;
     case 'x-forwarded-proto':
       inbound.forwardedProto = value;
@@ -222,7 +228,7 @@ function takeForwarded(inbound: Inbound, name: string, lower: string, value: str
       inbound.forwardedHost = value;
       break;
     case 'forwarded':
-      inbound.forwarded.push(value);
+      inbound.forwarded = listed(inbound.forwarded, value);
       break;
     case 'x-request-id':
       // Already the head's id where it was fit to be one.
@@ -233,14 +239,19 @@ function takeForwarded(inbound: Inbound, name: string, lower: string, value: str
   }
 }
 
+/** RFC 9110 section 5.3: lines of one name are one list. */
+function listed(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before}, ${value}`;
+}
+
 function pushForwarded(list: string[], inbound: Inbound, head: RequestHead, trusted: boolean): void {
   const peer = head.peer === '' ? 'unknown' : head.peer;
-  list.push('X-Forwarded-For', [...inbound.forwardedFor, peer].join(', '));
+  list.push('X-Forwarded-For', listed(inbound.forwardedFor, peer));
   list.push('X-Forwarded-Proto', inbound.forwardedProto ?? head.scheme);
   const host = inbound.forwardedHost ?? inbound.host;
   if (host !== undefined) list.push('X-Forwarded-Host', host);
-  if (trusted && inbound.forwarded.length > 0) {
-    list.push('Forwarded', [...inbound.forwarded, forwardedElement(head, inbound.host)].join(', '));
+  if (trusted && inbound.forwarded !== undefined) {
+    list.push('Forwarded', listed(inbound.forwarded, forwardedElement(head, inbound.host)));
   }
 }
 

@@ -69,10 +69,10 @@ export type EmittedHeaders =
 export function emitIdentityHeaders(headers: readonly IdentityHeader[], values: TemplateValues): EmittedHeaders {
   const emitted: string[] = [];
   for (const header of headers) {
-    const [part] = header.template.parts;
+    const { parts } = header.template;
     const problem =
-      header.template.parts.length === 1
-        ? emitValue(header, readPart(part as TemplatePart, values), emitted)
+      parts.length === 1
+        ? emitValue(header, readPart(parts[0] as TemplatePart, values), emitted)
         : emitFilled(header, fillTemplate(header.template, values), emitted);
     if (problem !== undefined) return cannotCarry(header, problem);
   }

@@ -6,7 +6,7 @@ const places = 1_024;
 const names: (string | undefined)[] = new Array<string | undefined>(places).fill(undefined);
 
 /**
- * The text of a field name in `bytes`. Names repeat from request to request, and so each is one text, kept here: V8 hashes
+ * The text of a field name in `bytes`, or of a method, which is made of the same characters. Names repeat from request to request, and so each is one text, kept here: V8 hashes
  * and copies whatever is cut out of a head as soon as a Map or Set is asked for it, once a name a request.
  */
 export function fieldName(bytes: Buffer, from: number, to: number): string {

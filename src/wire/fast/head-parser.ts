@@ -106,7 +106,7 @@ function readRequestLine(
   while (i < to && tokenBytes[bytes[i] as number] === 1) i++;
   if (i === to) return mayBecomeMethod(bytes.toString('latin1', from, Math.min(i, from + 16))) ? incomplete : odd;
   if (i === from || bytes[i] !== space) return illegal('the request line does not begin with a method and a space');
-  draft.method = bytes.toString('latin1', from, i);
+  draft.method = fieldName(bytes, from, i);
   if (!canonicalMethods.has(draft.method)) return odd;
 
   i++;
@@ -121,10 +121,11 @@ function readRequestLine(
   draft.target = bytes.toString('latin1', targetStart, i);
 
   i++;
-  for (const expected of versionAndLineEnd) {
+  // By index: an iterator of bytes makes an object for each of them.
+  for (let expected = 0; expected < versionAndLineEnd.length; expected++) {
     if (i === to) return incomplete;
     // HTTP/1.0 is for the node lane to serve, and anything else for it to refuse.
-    if (bytes[i] !== expected) return odd;
+    if (bytes[i] !== versionAndLineEnd[expected]) return odd;
     i++;
   }
   return i;
