@@ -43,6 +43,24 @@ test('an answer streams without being held back, head first (server-sent events)
   expect((await client.response()).body).toBe('data: 1\n\ndata: 2\n\n');
 });
 
+test('answers of any size arrive whole, one after the other on one connection to the upstream', async () => {
+  const sizes = [1, 8_000, 8_192, 8_193, 16_384, 65_536, 70_000, 300_000, 1, 8_192, 65_537];
+  const bodies = sizes.map((size, i) => String.fromCharCode(0x61 + i).repeat(size));
+  const lane = await startLane({
+    reply: (unanswered, connection) => {
+      const body = bodies[readRequests(connection.received).requests.length - 1] as string;
+      return unanswered === '' ? undefined : `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    },
+  });
+  const client = await lane.client();
+  for (const body of bodies) {
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    const answer = await client.response();
+    expect(answer.body === body, `${body.length} bytes`).toBe(true);
+  }
+  expect(lane.upstream.connections).toHaveLength(1);
+});
+
 test('both bodies at once: an answer that begins before the request has ended', async () => {
   const lane = await startLane({
     reply: (unanswered) => {

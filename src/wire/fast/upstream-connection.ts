@@ -24,8 +24,12 @@ export interface ConnectionOwner {
   onConnectionLost(connection: UpstreamConnection): void;
 }
 
-/** What one read brings at most. */
-const readBytes = 64 * 1024;
+/**
+ * What one read brings at most: little, until it was all taken. Most answers are small; and each connection has a buffer of
+ * its own, which V8 counts when it asks itself whether to look through the whole heap.
+ */
+const firstReadBytes = 8 * 1024;
+const mostReadBytes = 64 * 1024;
 
 /**
  * One connection to an upstream: TCP, TLS, a unix socket, or a bridge to HTTP/2. It has a user, or is idle. All its reads go into one buffer:
@@ -39,7 +43,8 @@ export class UpstreamConnection implements Expiring {
   reused = false;
   private readonly owner: ConnectionOwner;
   private buffer: Buffer = Buffer.alloc(0);
-  private bufferIsKept = true;
+  private bufferIsKept = false;
+  private bufferBytes = firstReadBytes;
   private lost = false;
 
   constructor(upstream: Upstream, owner: ConnectionOwner, user: UpstreamUser, bridge: Bridge) {
@@ -91,12 +96,14 @@ export class UpstreamConnection implements Expiring {
     // Nobody asked: what follows could be taken for the next request's answer.
     if (this.user === undefined) this.destroy();
     else this.user.onUpstreamData(buffer.subarray(0, size));
+    if (size === buffer.length) this.bufferBytes = mostReadBytes;
     return true;
   }
 
   /** Asked by Node before the first read and after each. */
   private nextBuffer(): Buffer {
-    if (this.bufferIsKept) this.buffer = Buffer.allocUnsafeSlow(readBytes);
+    const isTooSmall = this.buffer.length < this.bufferBytes;
+    if (this.bufferIsKept || isTooSmall) this.buffer = Buffer.allocUnsafeSlow(this.bufferBytes);
     this.bufferIsKept = false;
     return this.buffer;
   }
