@@ -11,8 +11,16 @@ export interface SecondSight {
 /** What comes finds its mark in one of so many places. */
 const ways = 4;
 
+export interface SecondSightOptions {
+  /** Only the last so many bytes count: enough where nobody chooses them, as with signatures that were verified. */
+  readonly lastBytes?: number;
+}
+
 /** Remembers about so many of those that came last. */
-export function createSecondSight(count: number): SecondSight {
+export function createSecondSight(
+  count: number,
+  { lastBytes = Number.POSITIVE_INFINITY }: SecondSightOptions = {},
+): SecondSight {
   const marks = new Uint32Array(Math.max(ways, 2 ** Math.ceil(Math.log2(count))));
   const last = marks.length - ways;
   // Which of the four makes room, by chance: in any order, five that take turns would push each other out for ever.
@@ -20,10 +28,11 @@ export function createSecondSight(count: number): SecondSight {
   return {
     wasSeen(bytes) {
       if (bytes.length < 8) return false;
-      // All bytes count: who alters a signature, alters any of them. FNV-1a, 32 bits twice, from either end.
+      // Else all bytes count: who alters a signature, alters any of them. FNV-1a, 32 bits twice, from either end.
+      const first = Math.max(0, bytes.length - lastBytes);
       let place = fnvOffset;
       let mark = fnvOffset;
-      for (let i = 0, j = bytes.length - 1; j >= 0; i++, j--) {
+      for (let i = first, j = bytes.length - 1; j >= first; i++, j--) {
         place = Math.imul(place ^ (bytes[i] as number), fnvPrime);
         mark = Math.imul(mark ^ (bytes[j] as number), fnvPrime);
       }

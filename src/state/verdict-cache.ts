@@ -93,7 +93,7 @@ export function createVerdictCache(limits: VerdictCacheLimits): VerdictCache {
     };
   }
   const entries = new LRUCache<number, KeptToken>({ max: limits.entries, maxSize: limits.bytes });
-  const verified = createSecondSight(limits.entries);
+  const verified = createSecondSight(limits.entries, { lastBytes: 16 });
   const refused = createSecondSight(maxRefusals);
   const refusals = new LRUCache<number, Refusal>({ max: maxRefusals, maxSize: maxRefusalBytes });
 

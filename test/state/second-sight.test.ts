@@ -44,3 +44,16 @@ test('what differs in one byte alone, wherever that is, was not seen', () => {
     expect(wasSeen(bytes)).toBe(false);
   }
 });
+
+test('where only the last bytes count, what is verified and new is still told apart', () => {
+  const { wasSeen } = createSecondSight(1_000, { lastBytes: 16 });
+  const bytes = randomBytes(256);
+  expect(wasSeen(bytes)).toBe(false);
+  for (let i = 240; i < 256; i++) {
+    const other = Buffer.from(bytes);
+    other[i] = (other[i] as number) ^ 1;
+    expect(wasSeen(other), `byte ${i}`).toBe(false);
+  }
+  expect(wasSeen(bytes)).toBe(true);
+  for (let i = 0; i < 20_000; i++) expect(wasSeen(randomBytes(256))).toBe(false);
+});
