@@ -187,7 +187,8 @@ export class Exchange implements UpstreamUser, ContentOwner {
 
   private sendHeld(connection: UpstreamConnection, pieces: readonly BodyPiece[] | undefined): void {
     this.sentTurn = outgoing.turn;
-    outgoing.begin().text(this.unsentHead).send(connection.socket, pieces);
+    // Each read from a client is a buffer of its own, and so these can wait.
+    outgoing.begin().text(this.unsentHead).send(connection.socket, pieces, true);
     this.unsentHead = '';
   }
 

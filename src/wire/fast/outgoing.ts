@@ -28,6 +28,8 @@ export class Outgoing {
   /** Of the messages that wait, one behind the other from the buffer's beginning on. */
   private readonly sockets: Socket[] = [];
   private readonly ends: number[] = [];
+  /** What stands behind each, where it was too large to be copied. */
+  private readonly bodies: (readonly BodyPiece[])[] = [];
   private isDue = false;
 
   /** Forgets what was put together and not sent. */
@@ -70,34 +72,26 @@ export class Outgoing {
     return this.bytes.toString('latin1', this.start, this.end);
   }
 
-  /** Sends what was put together, and pieces of a body behind it: small ones with all else of this turn, large ones now. */
-  send(socket: Socket, pieces: readonly BodyPiece[] = noPieces): void {
-    const [first] = pieces;
-    if (first !== undefined && (pieces.length > 1 || first.length > mostJoinedBytes)) {
-      this.sendNow(socket, pieces);
-      return;
+  /**
+   * Sends what was put together, and pieces of a body behind it: with all else of this turn, or now where the pieces are
+   * large and `canWait` is false, because they are overwritten by the next read.
+   */
+  send(socket: Socket, pieces: readonly BodyPiece[] = noPieces, canWait = false): void {
+    const first = pieces[0];
+    const isLarge = first !== undefined && (pieces.length > 1 || first.length > mostJoinedBytes);
+    if (!isLarge && first !== undefined) {
+      if (typeof first === 'string') this.text(first);
+      else this.copy(first, 0, first.length);
     }
-    if (typeof first === 'string') this.text(first);
-    else if (first !== undefined) this.copy(first, 0, first.length);
-    this.depart(socket);
-    if (this.sockets.length >= mostWaiting) this.flush();
-  }
-
-  private sendNow(socket: Socket, pieces: readonly BodyPiece[]): void {
-    this.flush();
-    this.turn++;
-    socket.cork();
-    writeShared(socket, this.bytes, 0, this.end);
-    for (const piece of pieces) writePiece(socket, piece);
-    socket.uncork();
-    if (socket.writableLength > 0) this.bytes = allocate(usualBytes);
-    this.end = 0;
-  }
-
-  private depart(socket: Socket): void {
     this.sockets.push(socket);
     this.ends.push(this.end);
+    this.bodies.push(isLarge ? pieces : noPieces);
     this.start = this.end;
+    if ((isLarge && !canWait) || this.sockets.length >= mostWaiting) this.flush();
+    else this.flushSoon();
+  }
+
+  private flushSoon(): void {
     if (this.isDue) return;
     this.isDue = true;
     setImmediate(this.onTurnEnd);
@@ -110,7 +104,7 @@ export class Outgoing {
 
   /** Writes what waits: for whoever is about to write to a socket, or to end it, by other means. */
   flush(): void {
-    const { sockets, ends, bytes } = this;
+    const { sockets, ends, bodies, bytes } = this;
     if (sockets.length === 0) return;
     this.turn++;
     let isHeld = false;
@@ -118,11 +112,13 @@ export class Outgoing {
     for (let i = 0; i < sockets.length; i++) {
       const socket = sockets[i] as Socket;
       const to = ends[i] as number;
-      if (!socket.destroyed) isHeld = writeShared(socket, bytes, from, to) || isHeld;
+      const body = bodies[i] as readonly BodyPiece[];
+      if (!socket.destroyed) isHeld = writeMessage(socket, bytes, from, to, body) || isHeld;
       from = to;
     }
     sockets.length = 0;
     ends.length = 0;
+    bodies.length = 0;
     this.restart(isHeld ? allocate(usualBytes) : bytes);
   }
 
@@ -143,6 +139,16 @@ export class Outgoing {
 }
 
 /** True where somebody holds on to the bytes, because the system has not taken all of them. */
+function writeMessage(socket: Socket, bytes: Buffer, from: number, to: number, body: readonly BodyPiece[]): boolean {
+  if (body.length === 0) return writeShared(socket, bytes, from, to);
+  socket.cork();
+  writeShared(socket, bytes, from, to);
+  for (const piece of body) writePiece(socket, piece);
+  socket.uncork();
+  return socket.writableLength > 0;
+}
+
+/** True as for `writeMessage`. */
 function writeShared(socket: Socket, bytes: Buffer, from: number, to: number): boolean {
   if ((socket as TLSSocket).encrypted === true || socket.writableLength > 0) {
     // TLS never takes them at once, nor does who has not taken the last ones: a copy is as large as they are.

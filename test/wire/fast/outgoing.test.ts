@@ -84,6 +84,34 @@ test('what is sent in one turn goes out at its end, to each its own', async () =
   expect(read).toEqual(pairs.map((_, i) => `for ${i}, and again`));
 });
 
+test('a large body that can wait goes out at the end of the turn, behind its head and before what came later', async () => {
+  const [first, second] = (await Promise.all([socketPair(), socketPair()])) as [
+    Awaited<ReturnType<typeof socketPair>>,
+    Awaited<ReturnType<typeof socketPair>>,
+  ];
+  const large = 'l'.repeat(20_000);
+  outgoing.begin().text('one ').send(second.near);
+  outgoing
+    .begin()
+    .text('head ')
+    .send(first.near, [Buffer.from(large), 'end'], true);
+  outgoing.begin().text('two').send(second.near);
+  expect(first.near.bytesWritten + second.near.bytesWritten).toBe(0);
+  await new Promise((resolve) => setImmediate(resolve));
+  outgoing
+    .begin()
+    .text(' head ')
+    .send(first.near, [Buffer.from(large)], true);
+  // By other means: what waits goes first.
+  writePieces(first.near, [' rest']);
+  first.near.end();
+  second.near.end();
+  expect(await Promise.all([readAll(first.far), readAll(second.far)])).toEqual([
+    `head ${large}end head ${large} rest`,
+    'one two',
+  ]);
+});
+
 test('what is written now to a socket stands behind what was sent to it before', async () => {
   const { near, far } = await socketPair();
   outgoing
