@@ -52,9 +52,18 @@ type TypeMapping = { readonly 36?: BufferConstructor };
 /** By the type byte of a bulk string, `$`. */
 const bytesForText: TypeMapping = { 36: Buffer };
 
+/**
+ * A server may say by itself that it has moved, and the library would go there, password and all: to any address, by the
+ * word of whoever sits at this one.
+ */
+export const stayingHere = { maintNotifications: 'disabled' } as const;
+
 /** Asked and not answered: beyond it the next are refused at once. */
 const mostWaiting = 1_000;
+const firstRetryMs = 50;
 const lastRetryMs = 2_000;
+/** A connection that lasted less long is no reason to think that the next will last. */
+const stableMs = 10_000;
 /** Unanswered commands in a row after which the connection is taken for dead, whatever TCP thinks of it. */
 const timeoutsToReconnect = 3;
 
@@ -69,50 +78,40 @@ export function createRedisConnection({
   const name = redisName(url);
   let client: Client | undefined;
   let connected = false;
-  let closed = false;
   let reported: string | undefined;
   let timeouts = 0;
-  let attempts = 0;
   let tracks = onChanged !== undefined;
+  let attempts = 0;
+  /** Attempts in a row that failed, or that brought a connection which did not last. */
+  let failures = 0;
+  let readyMs = 0;
 
-  function lost(detail: string): void {
-    connected = false;
-    const isNew = reported === undefined;
-    reported = detail;
-    // Every attempt to reconnect fails anew, and one line says it all.
-    if (closed || !isNew) return;
-    onEvent({ kind: 'lost', store: name, detail });
-  }
-
-  async function connect(): Promise<void> {
+  async function connect(attempt: number): Promise<void> {
     // Only who has something in Redis loads it.
     const redis = await import('@redis/client');
-    if (closed) return;
+    if (attempt !== attempts) return;
     const made = redis.createClient({
       url,
       disableOfflineQueue: true,
       commandsQueueMaxLength: mostWaiting,
+      ...stayingHere,
       ...(onChanged === undefined ? {} : tracks ? { RESP: 3, emitInvalidate: true } : { RESP: 2 }),
       socket: {
         ...(ca === undefined ? {} : { ca }),
         connectTimeout: Math.max(timeoutMs, 100),
-        reconnectStrategy: (retries) => Math.min(lastRetryMs, 50 * 2 ** Math.min(retries, 6)),
+        // The library's own comes back at once to a server that throws it out at once.
+        reconnectStrategy: false,
       },
     });
     client = made;
-    made.on('error', (error: unknown) => {
-      if (made !== client) return;
-      if (tracks && refusesTracking(error)) {
-        tracks = false;
-        again();
-      } else lost(describeRedisError(error));
-    });
+    made.on('error', (error: unknown) => fail(attempt, error));
     made.on('invalidate', (key: Uint8Array | null) => {
-      if (made === client) onChanged?.(key?.toString());
+      if (attempt === attempts) onChanged?.(key?.toString());
     });
     made.on('ready', () => {
-      if (made !== client) return;
+      if (attempt !== attempts) return;
       connected = true;
+      readyMs = performance.now();
       reported = undefined;
       timeouts = 0;
       onEvent({ kind: 'connected', store: name });
@@ -120,22 +119,37 @@ export function createRedisConnection({
     await made.connect();
   }
 
-  function begin(): void {
-    const attempt = ++attempts;
-    // A password that is wrong ends the attempts of the client itself: ours go on.
-    connect().catch((error: unknown) => {
-      if (attempt !== attempts) return;
-      lost(describeRedisError(error));
-      if (!closed) setTimeout(again, lastRetryMs).unref();
-    });
+  /** Lost, or never had; or what came can't be understood, and nobody knows which answer the next one is to. */
+  function fail(attempt: number, error: unknown): void {
+    if (attempt !== attempts) return;
+    if (tracks && refusesTracking(error)) {
+      tracks = false;
+      begin();
+    } else lose(describeRedisError(error));
   }
 
-  function again(): void {
-    const old = client;
-    client = undefined;
+  function lose(detail: string): void {
+    failures = connected && performance.now() - readyMs > stableMs ? 1 : failures + 1;
+    const isNew = reported === undefined;
+    reported = detail;
+    end();
+    const attempt = ++attempts;
+    const waitMs = Math.min(lastRetryMs, firstRetryMs * 2 ** Math.min(failures - 1, 6));
+    setTimeout(() => attempt === attempts && begin(), waitMs).unref();
+    // Every attempt to reconnect fails anew, and one line says it all.
+    if (isNew) onEvent({ kind: 'lost', store: name, detail });
+  }
+
+  function begin(): void {
+    end();
+    const attempt = ++attempts;
+    connect(attempt).catch((error: unknown) => fail(attempt, error));
+  }
+
+  function end(): void {
     connected = false;
-    old?.destroy();
-    if (!closed) begin();
+    client?.destroy();
+    client = undefined;
   }
 
   async function send(
@@ -152,10 +166,7 @@ export function createRedisConnection({
     if (answer.kind !== 'timeout') return answer;
     const detail = `no answer within ${Math.ceil(waitMs)} ms`;
     timeouts++;
-    if (timeouts === timeoutsToReconnect) {
-      lost(detail);
-      again();
-    }
+    if (timeouts === timeoutsToReconnect) lose(detail);
     return { kind: 'failed', detail };
   }
 
@@ -170,9 +181,8 @@ export function createRedisConnection({
     },
     send,
     close() {
-      closed = true;
-      connected = false;
-      client?.destroy();
+      attempts++;
+      end();
     },
   };
 }

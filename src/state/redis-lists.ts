@@ -22,8 +22,12 @@ const bounds: Omit<SetBounds, 'bytes'> = {
 
 /** Whatever the server tells of changes, or does not: this often the whole set is read again. */
 const wholeEveryMs = 600_000;
-/** A set that changes all the time is read for a tenth of the time. */
+/** A set that changes all the time is read for a tenth of the time, and no oftener than this. */
 const pausesAReading = 10;
+const leastPauseMs = 250;
+const leastPauseAfterFailureMs = 1_000;
+/** More is none at all for setTimeout. */
+const longestTimerMs = 2 ** 31 - 1;
 
 /** The address of a set, with which alone all that is needed to read it can be passed on. It may hold a password. */
 export function redisListAddress(url: string, key: string): string {
@@ -146,9 +150,10 @@ function openSource(
         return { kind: 'notModified', lifetimeMs: undefined };
     }
     dirty = false;
+    const readingMs = performance.now();
     const read = await readSet(ask, key, { ...bounds, bytes: maxBytes }, deadline);
     const endedMs = performance.now();
-    notBeforeMs = endedMs + (endedMs - begunMs) * pausesAReading;
+    notBeforeMs = endedMs + Math.max(leastPauseMs, (endedMs - readingMs) * pausesAReading);
     if (read.kind === 'failed') {
       dirty = true;
       return failure('badStatus', read.detail);
@@ -171,11 +176,15 @@ function openSource(
     async fetch(request) {
       clearTimeout(idle);
       // The interval is five times what may be copied; failures are tried again sooner.
-      idle = setTimeout(close, request.reuseMs * 15 + 60_000).unref();
+      idle = setTimeout(close, Math.min(request.reuseMs * 15 + 60_000, longestTimerMs)).unref();
       while (reading !== undefined) await reading;
       reading = look(request);
       try {
-        return await reading;
+        const result = await reading;
+        if (result.kind === 'failed') {
+          notBeforeMs = Math.max(notBeforeMs, performance.now() + leastPauseAfterFailureMs);
+        }
+        return result;
       } finally {
         reading = undefined;
         // Something changed while it was read.

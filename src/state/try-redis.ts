@@ -1,4 +1,4 @@
-import { describeRedisError, redisName } from './redis-connection.ts';
+import { describeRedisError, redisName, stayingHere } from './redis-connection.ts';
 
 export type RedisTrial =
   | { readonly kind: 'ok'; readonly store: string }
@@ -11,6 +11,7 @@ export async function tryRedis(url: string, timeoutMs: number): Promise<RedisTri
   const client = createClient({
     url,
     disableOfflineQueue: true,
+    ...stayingHere,
     socket: { connectTimeout: timeoutMs, reconnectStrategy: false },
   });
   // What is emitted is thrown as well.
