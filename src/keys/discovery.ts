@@ -1,4 +1,5 @@
 import { type FetchFailure, failure } from './fetch-document.ts';
+import { namesOwnAddress } from './own-addresses.ts';
 import { isLoopback, parseProviderUrl } from './provider-url.ts';
 import { quoteForLog } from './quote-for-log.ts';
 
@@ -35,7 +36,7 @@ export function readDiscovery(text: string, issuer: string, insecure: boolean): 
   if (typeof jwksUri !== 'string') return failure('notKeySet', 'the discovery document has no jwks_uri');
   const url = parseProviderUrl(jwksUri, insecure);
   if ('problem' in url) return failure('notKeySet', `jwks_uri: ${url.problem}`);
-  if (isLoopback(url) && !isLoopback(new URL(issuer))) {
+  if (namesOwnAddress(url) && !isLoopback(new URL(issuer))) {
     return failure('notKeySet', 'jwks_uri points to this machine, where the issuer is not');
   }
   return url;

@@ -1,6 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { parseCacheLifetimeMs } from './cache-lifetime.ts';
+import { lookupElsewhere } from './own-addresses.ts';
 import { displayUrl, isLoopback } from './provider-url.ts';
 import { quoteForLog } from './quote-for-log.ts';
 
@@ -67,6 +68,10 @@ export interface DocumentRequest {
   readonly reuseMs: number;
   /** What the config asks for, of which this is a part or all: who shares an answer tells it by this name. */
   readonly source: string;
+  /** The address is somebody's word: it must not lead to this machine, whatever its name resolves to. */
+  readonly elsewhere?: boolean | undefined;
+  /** Part of the document would be taken for all of it: an answer that ends with its connection is not taken. */
+  readonly saysItsEnd?: boolean | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -131,7 +136,7 @@ function pickProxyVariables(env: ProxyEnvironment): ProxyEnvironment {
 }
 
 function open(request: DocumentRequest, proxyEnv: ProxyEnvironment | undefined): http.ClientRequest {
-  const { url, headers, validators, signal, ca, skipCaches } = request;
+  const { url, headers, validators, signal, ca, skipCaches, elsewhere = false } = request;
   const sent = {
     'user-agent': 'jwtgate',
     ...headers,
@@ -143,9 +148,13 @@ function open(request: DocumentRequest, proxyEnv: ProxyEnvironment | undefined):
   };
   // No keep-alive: the next fetch is minutes away.
   const proxy = proxyEnv === undefined ? {} : { proxyEnv };
-  if (url.protocol === 'http:') return http.request(url, { headers: sent, signal, agent: new http.Agent(proxy) });
-  const trust = ca === undefined ? {} : { ca };
-  return https.request(url, { headers: sent, signal, agent: new https.Agent({ ...proxy, ...trust }) });
+  // With a proxy its own name is looked up, and it decides where it leads.
+  const direct = proxyEnv === undefined || Object.keys(proxyEnv).every((name) => /^no_proxy$/i.test(name));
+  const options = { headers: sent, signal, ...(elsewhere && direct ? { lookup: lookupElsewhere } : {}) };
+  if (url.protocol === 'http:') return http.request(url, { ...options, agent: new http.Agent(proxy) });
+  // In so many words: a variable of the environment (NODE_TLS_REJECT_UNAUTHORIZED) would turn it off else.
+  const trust = { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) };
+  return https.request(url, { ...options, agent: new https.Agent({ ...proxy, ...trust }) });
 }
 
 /** What can be said without the body; undefined: it has to be read. */
@@ -160,7 +169,11 @@ function judgeHead(response: http.IncomingMessage, request: DocumentRequest, now
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
     return failure('notJson', 'the answer is compressed, though that was not asked for');
   }
-  return Number(headers['content-length'] ?? 0) > maxBytes ? tooLarge(maxBytes) : undefined;
+  const length = headers['content-length'];
+  if (request.saysItsEnd && length === undefined && headers['transfer-encoding'] === undefined) {
+    return failure('badStatus', 'the answer has neither a length nor chunks: nobody can tell whether it is whole');
+  }
+  return Number(length ?? 0) > maxBytes ? tooLarge(maxBytes) : undefined;
 }
 
 function readBody(

@@ -35,6 +35,9 @@ interface Absence {
 const maxAbsent = 1000;
 const maxWanted = 100;
 
+/** No provider names a key by more, and a thousand made-up ones of a token's length are 8 MB for each source. */
+const maxKidLength = 256;
+
 /** In cool-downs: the longest that one absent kid waits for its next fetch. */
 const longestAbsence = 20;
 
@@ -61,7 +64,7 @@ export function createKidSearch({ clock, cooldownMs, fetch, has }: KidSearchPart
 
   function seek(kid: string, seeker: object): Promise<void> | undefined {
     const nowMs = clock.nowMs();
-    if (closed || nowMs < (absent.get(kid)?.untilMs ?? 0)) return undefined;
+    if (closed || kid.length > maxKidLength || nowMs < (absent.get(kid)?.untilMs ?? 0)) return undefined;
     want(kid, seeker);
     if (flight !== undefined) return flight;
     const atMs = Math.max(budgetOf(seeker).nextMs, sharedNextMs);

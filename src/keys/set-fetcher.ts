@@ -6,6 +6,7 @@ import type { FetchPolicy } from './fetch-policy.ts';
 import { type ImportedKeySet, importKeySet } from './import-key-set.ts';
 import { isKeyProblem } from './key-problem.ts';
 import { sharedPart } from './kid-search.ts';
+import { isLoopback } from './provider-url.ts';
 
 /** Where a set is to be had: at a URL, or where an issuer's metadata says. */
 export type SetAddress =
@@ -66,6 +67,7 @@ export function createSetFetcher(
       // A kid that was just rotated in is asked for by every process; a refresh comes by all of them within a tenth.
       reuseMs: skipCaches ? policy.cooldownMs * sharedPart : policy.refreshMs / 5,
       source: address.url,
+      elsewhere: url.origin !== configured.origin && !isLoopback(configured),
       signal,
       ca: policy.ca,
       maxBytes: maxSetBytes,

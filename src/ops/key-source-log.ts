@@ -7,7 +7,7 @@ export function logKeySourceEvent(log: Log, event: KeySourceEvent): void {
   switch (event.kind) {
     case 'keysChanged': {
       const skipped = event.skipped.length || undefined;
-      log.info('keys changed', { url, added: event.added.map(kidText), removed: event.removed.map(kidText), skipped });
+      log.info('keys changed', { url, added: kidTexts(event.added), removed: kidTexts(event.removed), skipped });
       break;
     }
     case 'fetchFailed': {
@@ -25,6 +25,13 @@ export function logKeySourceEvent(log: Log, event: KeySourceEvent): void {
   }
 }
 
-function kidText(kid: string | undefined): string {
-  return kid ?? '(no kid)';
+const maxKids = 20;
+const maxKidLength = 128;
+
+/** A set may name a thousand keys, by names as long as it likes. */
+function kidTexts(kids: readonly (string | undefined)[]): readonly string[] {
+  const texts = kids.slice(0, maxKids).map((kid = '(no kid)') => {
+    return kid.length > maxKidLength ? `${kid.slice(0, maxKidLength)}...` : kid;
+  });
+  return kids.length > maxKids ? [...texts, `(and ${kids.length - maxKids} more)`] : texts;
 }

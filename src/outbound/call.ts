@@ -66,7 +66,8 @@ function open({ url, method, headers: given, body, ca, env, signal }: Call): htt
   const proxy = isLoopback(url) ? {} : { proxyEnv: env };
   const options = { method, headers, signal };
   if (url.protocol === 'http:') return http.request(url, { ...options, agent: new http.Agent(proxy) });
-  const trust = ca === undefined ? {} : { ca };
+  // In so many words: a variable of the environment (NODE_TLS_REJECT_UNAUTHORIZED) would turn it off else.
+  const trust = { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) };
   return https.request(url, { ...options, agent: new https.Agent({ ...proxy, ...trust }) });
 }
 

@@ -58,6 +58,9 @@ const bytesForText: TypeMapping = { 36: Buffer };
  */
 export const stayingHere = { maintNotifications: 'disabled' } as const;
 
+/** In so many words: a variable of the environment (NODE_TLS_REJECT_UNAUTHORIZED) would turn it off else. */
+export const certified = { rejectUnauthorized: true } as const;
+
 /** Asked and not answered: beyond it the next are refused at once. */
 const mostWaiting = 1_000;
 const firstRetryMs = 50;
@@ -97,6 +100,7 @@ export function createRedisConnection({
       ...stayingHere,
       ...(onChanged === undefined ? {} : tracks ? { RESP: 3, emitInvalidate: true } : { RESP: 2 }),
       socket: {
+        ...certified,
         ...(ca === undefined ? {} : { ca }),
         connectTimeout: Math.max(timeoutMs, 100),
         // The library's own comes back at once to a server that throws it out at once.

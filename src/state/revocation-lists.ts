@@ -258,6 +258,7 @@ function createRemoteList(address: string, policy: ListPolicy, parts: RemotePart
       skipCaches: false,
       reuseMs: policy.refreshMs / 5,
       source: address,
+      saysItsEnd: true,
       signal: closing.signal,
     });
     const { copied } = answer;
@@ -265,6 +266,7 @@ function createRemoteList(address: string, policy: ListPolicy, parts: RemotePart
     if (answer.kind === 'notModified') return { copied };
     // Each step of a list of a million entries takes some ten milliseconds: others have their turn between them.
     await setImmediate();
+    if (!inRedis && answer.text.includes('\ufffd')) return { problem: 'it is not UTF-8 text', copied };
     const bytes = Buffer.from(answer.text, 'utf8');
     await setImmediate();
     const newDigest = hash('sha256', bytes);

@@ -28,6 +28,9 @@ const lineForm = new RegExp(
   String.raw`^(?:tenant[ \t]+(${word})[ \t]+)?(?:(jti|kid|sub)[ \t]+(${word})(?:[ \t]+before[ \t]+(\S+))?|before[ \t]+(\S+))$`,
 );
 
+/** Longer than any token that gets through, and so than what could be said of one. */
+const mostLineBytes = 64 * 1024;
+
 /** Lines between two breaths: nobody waits longer than a few milliseconds for a list of a million. */
 const linesAtOnce = 4_000;
 
@@ -56,7 +59,10 @@ export async function parseRevocations(
     if (end === -1) {
       return { kind: 'problem', detail: `line ${line}: the last line has no end: was the list cut short?` };
     }
-    const problem = readLine(text.toString('utf8', start, end), scopes, line === 1);
+    const problem =
+      end - start > mostLineBytes
+        ? `longer than ${mostLineBytes} bytes`
+        : readLine(text.toString('utf8', start, end), scopes, line === 1);
     if (problem !== undefined) {
       if (!skipsProblems) return { kind: 'problem', detail: `line ${line}: ${problem}` };
       skipped++;

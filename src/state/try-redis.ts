@@ -1,4 +1,4 @@
-import { describeRedisError, redisName, stayingHere } from './redis-connection.ts';
+import { certified, describeRedisError, redisName, stayingHere } from './redis-connection.ts';
 
 export type RedisTrial =
   | { readonly kind: 'ok'; readonly store: string }
@@ -12,7 +12,7 @@ export async function tryRedis(url: string, timeoutMs: number): Promise<RedisTri
     url,
     disableOfflineQueue: true,
     ...stayingHere,
-    socket: { connectTimeout: timeoutMs, reconnectStrategy: false },
+    socket: { ...certified, connectTimeout: timeoutMs, reconnectStrategy: false },
   });
   // What is emitted is thrown as well.
   client.on('error', () => {});

@@ -163,3 +163,11 @@ test('a closed search fetches no more, and leaves no timer', async () => {
   expect(fetches()).toBe(1);
   expect(clock.pending()).toBe(0);
 });
+
+test('made-up kids as long as a token are not sought: a thousand remembered for each of a thousand providers would be 8 GB', async () => {
+  const { search, fetches } = searchOver();
+  expect(search.seek('k'.repeat(257), tenant)).toBeUndefined();
+  expect(fetches()).toBe(0);
+  await search.seek('k'.repeat(256), tenant);
+  expect(fetches()).toBe(1);
+});

@@ -13,6 +13,17 @@ test.each<[string, KeySourceEvent, object]>([
     { level: 'info', msg: 'keys changed', url, added: ['new', '(no kid)'], removed: ['old'] },
   ],
   [
+    'a set of a thousand long names makes a line, and no page',
+    {
+      kind: 'keysChanged',
+      url,
+      added: Array.from({ length: 1000 }, (_, i) => `${i}`.padEnd(1000, 'x')),
+      removed: [],
+      skipped: [],
+    },
+    { added: expect.toSatisfy((kids: string[]) => kids.length === 21 && kids.join().length < 3_000), removed: [] },
+  ],
+  [
     'a failed fetch with keys left is a warning',
     { kind: 'fetchFailed', url, error, keysLeft: 2 },
     { level: 'warn', msg: 'keys not fetched', code: 'timeout', keys_left: 2 },

@@ -75,6 +75,19 @@ describe('a list at a URL', () => {
         };
       },
     ],
+    [
+      'one that an attacker on the way cut at the end of a line, where nothing said its length',
+      (it) => {
+        it.server.answer = (_request, response) => response.socket?.end('HTTP/1.1 200 OK\r\n\r\njti x\n');
+      },
+    ],
+    [
+      'one in another encoding, whose entries would name nobody',
+      (it) => {
+        it.server.answer = (_request, response) => response.end(Buffer.from('sub m\xfcller\n', 'latin1'));
+      },
+    ],
+    ['a line without end', (it) => it.say(`jti ${'x'.repeat(1_000_000)}\n`)],
     ['a last line without its end', (it) => it.say('jti x')],
     [
       'a redirect',

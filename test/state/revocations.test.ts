@@ -134,3 +134,15 @@ test('a table finds exactly the values that were added, with the highest number 
     { numRuns: 200 },
   );
 });
+
+test.each([
+  ['a value', (size: number) => `jti ${'x'.repeat(size)}\n`],
+  ['a quoted value', (size: number) => `jti "${String.raw`\x`.repeat(size / 2)}\n`],
+  ['white space', (size: number) => `sub a${' '.repeat(size)}b\n`],
+])('%s of 50 MB is refused in no time, and brings nothing down', async (_what, line) => {
+  const bytes = Buffer.from(line(50_000_000));
+  const cpuBefore = process.cpuUsage();
+  expect(await parseRevocations(bytes)).toEqual({ kind: 'problem', detail: 'line 1: longer than 65536 bytes' });
+  const { user, system } = process.cpuUsage(cpuBefore);
+  expect((user + system) / 1e3).toBeLessThan(500);
+});
