@@ -67,8 +67,11 @@ async function startJwtgate(target: Target, bench: Bench, options: JwtgateOption
     startMs: performance.now() - begin,
     port: () => port,
     stop: async () => {
+      // Before: with the process that writes, what it wrote ends in order.
+      const complaint = log.complaint();
       await running.stop();
       await log.stop();
+      if (complaint !== undefined) throw new Error(`nobody read the access log: ${complaint}`);
     },
   };
 }
@@ -76,7 +79,7 @@ async function startJwtgate(target: Target, bench: Bench, options: JwtgateOption
 let readers = 0;
 
 /** A real pipe (Node's own would be a socket pair) and a `cat` that empties it on the load's core. */
-function startLogReader(bench: Bench): { fd: number; stop(): Promise<void> } {
+function startLogReader(bench: Bench): { fd: number; complaint(): string | undefined; stop(): Promise<void> } {
   readers += 1;
   const pipe = join(bench.directory, `access-log-${readers}`);
   execFileSync('mkfifo', [pipe]);
@@ -88,10 +91,9 @@ function startLogReader(bench: Bench): { fd: number; stop(): Promise<void> } {
   closeSync(readEnd);
   return {
     fd,
-    async stop() {
-      if (reader.child.exitCode !== null) throw new Error(`nobody read the access log: ${reader.complaint()}`);
-      await reader.stop();
-    },
+    /** What it said when it ended; undefined while it reads. */
+    complaint: () => (reader.child.exitCode === null ? undefined : reader.complaint()),
+    stop: () => reader.stop(),
   };
 }
 
