@@ -2,6 +2,7 @@
 // The executable's main file: runs the bundle that lies in it as an asset, with the code cache made for it.
 // Node's own `useCodeCache` holds only what is compiled before anything runs; this one, what a start and a request
 // compiled (warm-up.cjs). It also lets parts of the bundle wait until they are asked for.
+const { subscribe } = require('node:diagnostics_channel');
 const { getRawAsset } = require('node:sea');
 const { setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
@@ -47,4 +48,9 @@ const lateFlags = [
   '--no-maglev', // One optimising compiler instead of two: ten megabytes less,
   '--invocation-count-for-turbofan=1000', // where the other does not wait until a function was called 3,000 times.
 ];
-setTimeout(() => lateFlags.forEach(setFlagsFromString), 1_000).unref();
+const setLateFlags = () => {
+  for (const flag of lateFlags) setFlagsFromString(flag);
+};
+// Before the first request: what that compiler once took stays. Worker processes listen to nobody, hence the timer.
+subscribe('tracing:net.server.listen:asyncEnd', setLateFlags);
+setTimeout(setLateFlags, 1_000).unref();
