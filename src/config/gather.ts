@@ -1,6 +1,7 @@
 import type { ConfigPath } from './config-path.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { type FindingText, findingAt, type Report } from './finding.ts';
+import type { Pause } from './pacer.ts';
 import { findSpan, isPlainObject, type Places, type PlainObject } from './places.ts';
 import type { ConfigFile } from './read-files.ts';
 import { config, sharedFields } from './shape/config.ts';
@@ -16,21 +17,29 @@ export interface Gathered {
 }
 
 /** Brings the files together: tenants and templates from all of them, everything else from the main file, the first. */
-export function gather(files: readonly ConfigFile[], places: Places, report: Report): Gathered {
+export async function gather(
+  files: readonly ConfigFile[],
+  places: Places,
+  report: Report,
+  pause: Pause,
+): Promise<Gathered> {
   const tenants = new Map<string, Named>();
   const templates = new Map<string, Named>();
   let globals: PlainObject = {};
   for (const [index, { source, value: root }] of files.entries()) {
     const complain = (path: ConfigPath, on: 'key' | 'value', text: FindingText) =>
       report.add(findingAt(findSpan(places, root, path, on) ?? { source, start: 0, end: 0 }, path, text));
-    const take = (section: 'tenants' | 'templates', into: Map<string, Named>) => {
+    const take = async (section: 'tenants' | 'templates', into: Map<string, Named>) => {
       if (root[section] === undefined) return;
       const entries = root[section];
       if (!isPlainObject(entries)) {
         complain([section], 'value', { message: 'must be an object: ids, each with its settings' });
         return;
       }
-      for (const [id, value] of Object.entries(entries)) takeOne(section, into, id, value);
+      for (const [id, value] of Object.entries(entries)) {
+        await pause();
+        takeOne(section, into, id, value);
+      }
     };
     const takeOne = (section: string, into: Map<string, Named>, id: string, value: unknown) => {
       const idProblem = tenantId.safeParse(id).error?.issues[0];
@@ -47,8 +56,8 @@ export function gather(files: readonly ConfigFile[], places: Places, report: Rep
         });
       } else into.set(id, { id, value, root });
     };
-    take('templates', templates);
-    take('tenants', tenants);
+    await take('templates', templates);
+    await take('tenants', tenants);
     if (index === 0) globals = own(root, places);
     else refuseGlobals(root, complain);
   }

@@ -1,6 +1,7 @@
 import type { ConfigPath } from './config-path.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { type FindingText, findingAt, type Report } from './finding.ts';
+import type { Pause } from './pacer.ts';
 import {
   type Container,
   findSpan,
@@ -31,7 +32,14 @@ const lateName = /^[a-z][A-Za-z]*(?:[.[].*)?$/s;
 const placeholder = /\$\$|\$\{([^}]*)\}|\$\{/g;
 
 /** Fills environment variables into every string of a parsed file, in place. */
-export function interpolate(root: Container, source: Source, env: Environment, places: Places, report: Report): void {
+export async function interpolate(
+  root: Container,
+  source: Source,
+  env: Environment,
+  places: Places,
+  report: Report,
+  pause: Pause,
+): Promise<void> {
   const names = () => Object.keys(env).filter((name) => env[name] !== undefined);
 
   const fillText = (text: string, path: ConfigPath): string => {
@@ -51,18 +59,31 @@ export function interpolate(root: Container, source: Source, env: Environment, p
     });
   };
 
+  /** Returns what of the entry is still to be visited. */
+  const fill = (container: Container, key: string | number, value: Plain, path: ConfigPath): Container | undefined => {
+    if (typeof key === 'string' && key.includes('${')) {
+      const span = findSpan(places, root, path, 'key') ?? { source, start: 0, end: 0 };
+      report.add(findingAt(span, path, { message: 'placeholders are filled in values, not in keys' }));
+    }
+    if (isContainer(value)) return value;
+    if (typeof value === 'string' && value.includes('$')) (container as PlainObject)[key] = fillText(value, path);
+    return undefined;
+  };
   const visit = (container: Container, path: ConfigPath): void => {
     for (const [key, value] of entriesOf(container)) {
-      if (typeof key === 'string' && key.includes('${')) {
-        const span = findSpan(places, root, [...path, key], 'key') ?? { source, start: 0, end: 0 };
-        report.add(findingAt(span, [...path, key], { message: 'placeholders are filled in values, not in keys' }));
-      }
-      if (typeof value === 'string') {
-        if (value.includes('$')) (container as PlainObject)[key] = fillText(value, [...path, key]);
-      } else if (isContainer(value)) visit(value, [...path, key]);
+      const inner = fill(container, key, value, [...path, key]);
+      if (inner !== undefined) visit(inner, [...path, key]);
     }
   };
-  visit(root, []);
+  for (const [section, members] of entriesOf(root)) {
+    const entries = fill(root, section, members, [section]);
+    if (entries === undefined) continue;
+    for (const [key, value] of entriesOf(entries)) {
+      await pause();
+      const inner = fill(entries, key, value, [section, key]);
+      if (inner !== undefined) visit(inner, [section, key]);
+    }
+  }
 }
 
 /** An expression is a structure as well: what is filled in must stay inside the quotes it is put between. */

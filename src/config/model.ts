@@ -78,7 +78,7 @@ export async function readModel(main: string, load: Load): Promise<ReadConfig> {
   const first = files[0];
   // Without the main file there is nothing to hold the others against.
   if (first === undefined || first.source.file !== main) return { files, model: undefined };
-  const gathered = gather(files, load.places, load.report);
+  const gathered = await gather(files, load.places, load.report, createPacer());
   const check = createShapeCheck(load.places, load.report);
   const globals = shapeGlobals(gathered.globals, first.value, check, load);
   const model: Model = {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** No request waits longer for a reload than this, but for what one file takes to parse. */
+/** Most steps of a load let others have their turn after this long; docs/scaling.md has what the rest come to. */
 const stretchMs = 10;
 
 export type Pause = () => Promise<void> | undefined;

@@ -3,6 +3,7 @@ import type { ConfigPath } from './config-path.ts';
 import type { ConfigDeps, FileFault } from './deps.ts';
 import { type FindingText, findingAt, findingInFile, type Report, type Severity } from './finding.ts';
 import { interpolate } from './interpolate.ts';
+import { createPacer, type Pause } from './pacer.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { findSpan, isPlainObject, type Places, type PlainObject } from './places.ts';
 import type { Source } from './source.ts';
@@ -23,6 +24,7 @@ const wildcard = /[*?[{]/;
  */
 export async function readFiles(main: string, deps: ConfigDeps, places: Places, report: Report): Promise<ConfigFile[]> {
   const files: ConfigFile[] = [];
+  const pause = createPacer();
   const known = new Set([paths.normalize(main)]);
   let wave: Wanted[] = [
     { file: main, shownAs: '', ancestors: [], report: (text) => report.add(findingInFile(main, text)) },
@@ -33,12 +35,14 @@ export async function readFiles(main: string, deps: ConfigDeps, places: Places, 
       const batch = wave.slice(start, start + readAhead);
       const contents = await Promise.all(batch.map(({ file }) => deps.readFile(file)));
       for (const [index, wanted] of batch.entries()) {
-        const file = parseFile(
+        await pause();
+        const file = await parseFile(
           wanted,
           contents[index] as Awaited<ReturnType<ConfigDeps['readFile']>>,
           deps,
           places,
           report,
+          pause,
         );
         if (file === undefined) continue;
         files.push(file);
@@ -60,13 +64,14 @@ interface Wanted {
   readonly report: (text: FindingText) => void;
 }
 
-function parseFile(
+async function parseFile(
   wanted: Wanted,
   content: Awaited<ReturnType<ConfigDeps['readFile']>>,
   deps: ConfigDeps,
   places: Places,
   report: Report,
-): ConfigFile | undefined {
+  pause: Pause,
+): Promise<ConfigFile | undefined> {
   if ('fault' in content) {
     wanted.report(faultText(wanted.shownAs, content));
     return undefined;
@@ -76,14 +81,14 @@ function parseFile(
     wanted.report({ message: `${wanted.shownAs} is not UTF-8 text`.trimStart() });
     return undefined;
   }
-  const { source, value } = parseYaml(wanted.file, text, places, report);
+  const { source, value } = await parseYaml(wanted.file, text, places, report, pause);
   if (value === undefined) return undefined;
   if (!isPlainObject(value)) {
     const hint = 'begin with a key, e.g. "tenants:"';
     report.add(findingAt({ source, start: 0, end: 0 }, [], { message: 'must hold an object', hint }));
     return undefined;
   }
-  interpolate(value, source, deps.env, places, report);
+  await interpolate(value, source, deps.env, places, report, pause);
   return { source, value };
 }
 
