@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { countFreshTokens } from './cases/fresh-tokens.ts';
+import { writeCertificate } from './certificate.ts';
 import { chooseLoadProgram } from './load/run-load.ts';
 import { describeMachine, planCores } from './machine.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
@@ -43,7 +44,8 @@ async function run(options: BenchOptions): Promise<void> {
 
   const credentials = await mintAll(countFreshTokens(options.effort, options.cases), directory);
   const upstream = await startUpstream(directory, cores?.upstream);
-  const bench: Bench = { directory, cores, upstreamPort: upstream.port, credentials };
+  const certificate = writeCertificate(directory);
+  const bench: Bench = { directory, cores, upstreamPort: upstream.port, certificate, credentials };
   say(`upstream: ${upstream.program}, 1 KiB answers. Targets:`);
   const jwtgate = describeJwtgate({ extraTenants: options.extraTenants, nodeFlags: [] });
   const all = [jwtgate, httpProxyJose, httpxyJose, haproxy, haproxyClaims, nginx];

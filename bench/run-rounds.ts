@@ -5,7 +5,7 @@ import { measureLoad } from './measure-load.ts';
 import type { Measurement } from './metrics.ts';
 import type { BenchOptions } from './options.ts';
 import type { Result } from './results.ts';
-import type { Bench, RunningTarget, Target } from './targets/target.ts';
+import type { Bench, RunningTarget, Target, Transport } from './targets/target.ts';
 
 /**
  * Measures every case against every target, in rounds: within a case the targets follow each other at once, and their
@@ -19,12 +19,18 @@ export async function runRounds(
 ): Promise<Result[]> {
   const results: Result[] = [];
   for (let round = 1; round <= options.rounds; round += 1) {
-    const order = round % 2 === 1 ? targets : targets.toReversed();
+    for (const transport of ['tcp', 'tls'] as const) await runRound(round, transport);
+  }
+  return results;
+
+  async function runRound(round: number, transport: Transport): Promise<void> {
+    const cases = options.cases.filter((one) => (one.transport ?? 'tcp') === transport && !(one.once && round > 1));
+    const able = targets.filter((target) => cases.some((one) => one.applies(target)));
+    const order = round % 2 === 1 ? able : able.toReversed();
     const running = new Map<Target, RunningTarget>();
     try {
-      for (const target of order) running.set(target, await startWarm(target, bench, options));
-      for (const benchCase of options.cases) {
-        if (benchCase.once && round > 1) continue;
+      for (const target of order) running.set(target, await startWarm(target, bench, options, transport));
+      for (const benchCase of cases) {
         const begin = performance.now();
         for (const target of order.filter((one) => benchCase.applies(one))) {
           const measurement = await measureOne(benchCase, target, running, bench, options);
@@ -36,17 +42,23 @@ export async function runRounds(
       for (const one of running.values()) await one.stop();
     }
   }
-  return results;
 }
 
-async function startWarm(target: Target, bench: Bench, options: BenchOptions): Promise<RunningTarget> {
-  const running = await target.start(bench);
+async function startWarm(
+  target: Target,
+  bench: Bench,
+  options: BenchOptions,
+  transport: Transport,
+): Promise<RunningTarget> {
+  const running = await target.start(bench, transport);
   if (target.compilesAsItRuns) {
-    await measureLoad(
-      running,
-      { ...describeCachedLoad(running, bench, 'RS256'), durationMs: options.effort.compileMs },
-      bench,
-    );
+    const protocol = transport === 'tls' ? 'https' : 'http';
+    const load = {
+      ...describeCachedLoad(running, bench, 'RS256'),
+      protocol,
+      durationMs: options.effort.compileMs,
+    } as const;
+    await measureLoad(running, load, bench);
   }
   return running;
 }
@@ -80,7 +92,7 @@ async function measureOne(
   bench: Bench,
   options: BenchOptions,
 ): Promise<Measurement> {
-  const own = benchCase.fresh ? await target.start(bench) : undefined;
+  const own = benchCase.fresh ? await target.start(bench, benchCase.transport) : undefined;
   try {
     const subject = own ?? running.get(target);
     if (subject === undefined) throw new Error('it is not running');

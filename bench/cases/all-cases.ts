@@ -6,6 +6,7 @@ import { floodCase } from './flood.ts';
 import { freshTokenCases } from './fresh-tokens.ts';
 import { halfLoadCase } from './half-load.ts';
 import { idleConnectionsCase } from './idle-connections.ts';
+import { tlsCases } from './over-tls.ts';
 import { startCase } from './start.ts';
 
 export const allCases: readonly BenchCase[] = [
@@ -17,4 +18,5 @@ export const allCases: readonly BenchCase[] = [
   floodCase,
   idleConnectionsCase,
   flatMemoryCase,
+  ...tlsCases,
 ];

@@ -1,5 +1,5 @@
 import type { Measurement, MetricName } from '../metrics.ts';
-import type { Bench, RunningTarget, Target, TargetName } from '../targets/target.ts';
+import type { Bench, RunningTarget, Target, TargetName, Transport } from '../targets/target.ts';
 
 /** How long and how much; --quick and --long change it. */
 export interface Effort {
@@ -30,6 +30,8 @@ export interface BenchCase {
   readonly fresh: boolean;
   /** Once a run instead of once a round: for what takes long and hardly varies. */
   readonly once: boolean;
+  /** What the target's listener speaks; default: tcp. */
+  readonly transport?: Transport;
   applies(target: Target): boolean;
   measure(running: RunningTarget, bench: Bench, effort: Effort): Promise<Measurement>;
 }

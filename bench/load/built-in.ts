@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { createAnswerReader } from './answer-reader.ts';
 import { frameRequest, type LoadResult, type LoadSpec } from './load.ts';
 
@@ -18,7 +19,7 @@ begin = performance.now();
 setTimeout(finish, spec.durationMs);
 
 function open(): void {
-  const socket = connect({ port: spec.port, host: '127.0.0.1', noDelay: true });
+  const socket = connectTo(spec);
   sockets.add(socket);
   let sentMs = 0;
   const send = () => {
@@ -33,7 +34,7 @@ function open(): void {
     if (status >= 400) refused += 1;
     sendNext();
   });
-  socket.once('connect', sendNext);
+  socket.once(spec.protocol === 'https' ? 'secureConnect' : 'connect', sendNext);
   socket.on('data', read);
   socket.on('error', () => {
     socketErrors += 1;
@@ -42,6 +43,11 @@ function open(): void {
     sockets.delete(socket);
     open();
   });
+}
+
+function connectTo({ port, protocol }: LoadSpec): Socket {
+  const place = { port, host: '127.0.0.1', noDelay: true };
+  return protocol === 'https' ? connectTls({ ...place, rejectUnauthorized: false }) : connect(place);
 }
 
 function finish(): never {

@@ -9,8 +9,22 @@ export type TokenUse =
   /** A new forgery each time: a good token whose signature has a counter written into it. */
   | { readonly kind: 'forge' };
 
+/** What is spoken: HTTP/1.1 on kept connections unless it says otherwise. */
+export type Protocol =
+  | 'http'
+  | 'https'
+  | 'h2'
+  /** A connection of TLS for each request, with a full handshake, or with a session of the one before. */
+  | 'handshake'
+  | 'resumption';
+
+/** Requests at a time on a connection of HTTP/2. */
+export const http2Streams = 4;
+
 export interface LoadSpec {
   readonly port: number;
+  /** Default: http. */
+  readonly protocol?: Protocol;
   readonly path: string;
   readonly credentials: Credentials;
   readonly tokens: TokenUse;

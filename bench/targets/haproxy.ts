@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cipherSuite } from '../certificate.ts';
 import { findExecutable } from '../machine.ts';
 import { findFreePorts } from '../ports.ts';
 import { startProcess, waitForPort } from '../processes.ts';
 import { type Algorithm, algorithms, audience, type Credentials, issuer } from '../tokens.ts';
-import type { Bench, RunningTarget, Target } from './target.ts';
+import type { Bench, RunningTarget, Target, Transport } from './target.ts';
 
 /** HAProxy has no EdDSA. */
 const verifies = algorithms.filter((algorithm) => algorithm !== 'EdDSA');
@@ -18,8 +19,9 @@ export const haproxy: Target = {
   checksExpiry: false,
   subjectHeader: undefined,
   compilesAsItRuns: false,
+  speaksTls: true,
   findObstacle,
-  start: (bench) => startHaproxy(haproxy, bench, checkSignature),
+  start: (bench, transport = 'tcp') => startHaproxy(haproxy, bench, checkSignature, transport),
 };
 
 /** The same job as jwtgate, as far as HAProxy's language says it. */
@@ -31,8 +33,9 @@ export const haproxyClaims: Target = {
   checksExpiry: true,
   subjectHeader: 'x-jwt-subject',
   compilesAsItRuns: false,
+  speaksTls: false,
   findObstacle,
-  start: (bench) => startHaproxy(haproxyClaims, bench, checkEverything),
+  start: (bench) => startHaproxy(haproxyClaims, bench, checkEverything, 'tcp'),
 };
 
 function findObstacle(): string | undefined {
@@ -65,14 +68,16 @@ async function startHaproxy(
   target: Target,
   bench: Bench,
   check: (credentials: Credentials) => string,
+  transport: Transport,
 ): Promise<RunningTarget> {
   const free = await findFreePorts(verifies.length);
   const ports = new Map<Algorithm, number>(verifies.map((algorithm, i) => [algorithm, free[i] as number]));
-  const configFile = join(bench.directory, `${target.name}.cfg`);
+  const configFile = join(bench.directory, `${target.name}-${transport}.cfg`);
+  const tls = transport === 'tls' ? ` ssl crt ${bench.certificate.bothFile} alpn h2,http/1.1` : '';
   const frontends = [...ports].map(
     ([algorithm, port]) => `
 frontend ${algorithm}
-  bind 127.0.0.1:${port} backlog 4096
+  bind 127.0.0.1:${port}${tls} backlog 4096
 ${check(bench.credentials[algorithm])}
   default_backend service`,
   );
@@ -98,6 +103,7 @@ const general = `global
   nbthread 1
   maxconn 10200
   no strict-limits
+  ssl-default-bind-ciphersuites ${cipherSuite}
 
 defaults
   mode http

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { findFreePorts } from '../ports.ts';
 import { startProcess, waitForPort } from '../processes.ts';
 import { algorithms, audience, type Credentials, issuer } from '../tokens.ts';
-import type { Bench, RunningTarget, Target } from './target.ts';
+import type { Bench, RunningTarget, Target, Transport } from './target.ts';
 
 const root = join(import.meta.dirname, '../..');
 const executable = join(root, 'dist/jwtgate');
@@ -31,17 +31,24 @@ export function describeJwtgate(options: JwtgateOptions): Target {
     checksExpiry: true,
     subjectHeader: 'x-jwt-subject',
     compilesAsItRuns: true,
+    speaksTls: true,
     findObstacle: () =>
       existsSync(executable) || existsSync(join(root, 'src/main.ts')) ? undefined : 'neither built nor in src',
-    start: (bench) => startJwtgate(target, bench, options),
+    start: (bench, transport = 'tcp') => startJwtgate(target, bench, options, transport),
   };
   return target;
 }
 
-async function startJwtgate(target: Target, bench: Bench, options: JwtgateOptions): Promise<RunningTarget> {
+async function startJwtgate(
+  target: Target,
+  bench: Bench,
+  options: JwtgateOptions,
+  transport: Transport,
+): Promise<RunningTarget> {
   const [port = 0, opsPort = 0] = await findFreePorts(2);
-  const configFile = join(bench.directory, 'jwtgate.yaml');
-  writeFileSync(configFile, writeConfig(bench, port, opsPort, options.extraTenants));
+  const configFile = join(bench.directory, `jwtgate-${transport}.yaml`);
+  const listen = writeListen(bench, port, transport);
+  writeFileSync(configFile, writeConfig(bench, listen, opsPort, options.extraTenants));
 
   const fromExecutable = existsSync(executable) && options.nodeFlags.length === 0;
   const command = fromExecutable ? executable : process.execPath;
@@ -97,12 +104,17 @@ function startLogReader(bench: Bench): { fd: number; complaint(): string | undef
   };
 }
 
-function writeConfig(bench: Bench, port: number, opsPort: number, extraTenants: number): string {
+function writeListen({ certificate: { certFile, keyFile } }: Bench, port: number, transport: Transport): string {
+  if (transport === 'tcp') return `127.0.0.1:${port}`;
+  return `{address: "127.0.0.1:${port}", tls: {cert: ${certFile}, key: {file: ${keyFile}}}}`;
+}
+
+function writeConfig(bench: Bench, listen: string, opsPort: number, extraTenants: number): string {
   const tenants = algorithms.map((algorithm) => writeTenant(bench.credentials[algorithm]));
   for (let i = 0; i < extraTenants; i += 1) {
     tenants.push(`  extra${i}: {match: {path: /extra${i}/**}, secret: ${'s'.repeat(32)}${i}, algorithms: [HS256]}`);
   }
-  return `listen: 127.0.0.1:${port}
+  return `listen: ${listen}
 upstream: http://127.0.0.1:${bench.upstreamPort}
 ops: 127.0.0.1:${opsPort}
 timeouts: {idle: 600s}

@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cipherSuite } from '../certificate.ts';
 import { findExecutable } from '../machine.ts';
 import { findFreePorts } from '../ports.ts';
 import { type RunningProcess, startProcess, waitForPort } from '../processes.ts';
 import { algorithms } from '../tokens.ts';
-import type { Bench, RunningTarget, Target } from './target.ts';
+import type { Bench, RunningTarget, Target, Transport } from './target.ts';
 
 /** nginx forwarding everything unread: what proxying alone costs in C. */
 export const nginx: Target = {
@@ -15,16 +16,18 @@ export const nginx: Target = {
   checksExpiry: false,
   subjectHeader: undefined,
   compilesAsItRuns: false,
+  speaksTls: true,
   findObstacle: () => (findExecutable('nginx') === undefined ? 'not installed' : undefined),
   start: startNginxProxy,
 };
 
-async function startNginxProxy(bench: Bench): Promise<RunningTarget> {
+async function startNginxProxy(bench: Bench, transport: Transport = 'tcp'): Promise<RunningTarget> {
   const [port = 0] = await findFreePorts(1);
   const server = `
   upstream service { server 127.0.0.1:${bench.upstreamPort}; keepalive 128; }
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${port}${transport === 'tls' ? ' ssl http2' : ''} backlog=4096;
+    ${transport === 'tls' ? tlsSettings(bench) : ''}
     location / {
       proxy_pass http://service;
       proxy_http_version 1.1;
@@ -37,7 +40,7 @@ async function startNginxProxy(bench: Bench): Promise<RunningTarget> {
     }
   }`;
   const begin = performance.now();
-  const running = startNginx('nginx-proxy', server, bench.directory, bench.cores?.proxy);
+  const running = startNginx(`nginx-proxy-${transport}`, server, bench.directory, bench.cores?.proxy);
   await waitForPort(port, running);
   return {
     target: nginx,
@@ -46,6 +49,11 @@ async function startNginxProxy(bench: Bench): Promise<RunningTarget> {
     port: () => port,
     stop: () => running.stop(),
   };
+}
+
+function tlsSettings({ certificate: { certFile, keyFile } }: Bench): string {
+  return `ssl_certificate ${certFile}; ssl_certificate_key ${keyFile};
+    ssl_protocols TLSv1.2 TLSv1.3; ssl_conf_command Ciphersuites ${cipherSuite};`;
 }
 
 /**

@@ -18,6 +18,7 @@ function describePeer(name: TargetName, file: string): Target {
     checksExpiry: true,
     subjectHeader: 'x-jwt-subject',
     compilesAsItRuns: true,
+    speaksTls: false,
     findObstacle: () => undefined,
     start: (bench) => startPeer(target, file, bench),
   };

@@ -1,8 +1,12 @@
+import type { CertificateFiles } from '../certificate.ts';
 import type { CorePlan } from '../machine.ts';
 import type { Algorithm, Credentials } from '../tokens.ts';
 
 export const targetNames = ['jwtgate', 'http-proxy+jose', 'httpxy+jose', 'haproxy', 'haproxy-claims', 'nginx'] as const;
 export type TargetName = (typeof targetNames)[number];
+
+/** What clients and target speak: HTTP/1.1 without TLS, or HTTP/1.1 and HTTP/2 over it. */
+export type Transport = 'tcp' | 'tls';
 
 /** What every target is given; all of them serve the same paths and forward to the same upstream. */
 export interface Bench {
@@ -10,6 +14,7 @@ export interface Bench {
   readonly directory: string;
   readonly cores: CorePlan | undefined;
   readonly upstreamPort: number;
+  readonly certificate: CertificateFiles;
   readonly credentials: Readonly<Record<Algorithm, Credentials>>;
 }
 
@@ -26,9 +31,11 @@ export interface Target {
   readonly subjectHeader: string | undefined;
   /** True for Node: its first ten thousand requests cost twice as much as the rest. */
   readonly compilesAsItRuns: boolean;
+  readonly speaksTls: boolean;
   /** Why it can't run here; undefined when it can. */
   findObstacle(): string | undefined;
-  start(bench: Bench): Promise<RunningTarget>;
+  /** Default: tcp. */
+  start(bench: Bench, transport?: Transport): Promise<RunningTarget>;
 }
 
 export interface RunningTarget {
