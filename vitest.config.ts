@@ -34,6 +34,19 @@ export default defineConfig({
           env: { OVER: 'tls' },
         },
       },
+      // And what one process does, two must do as one: spoofing, replay, revocation by reload, rules, WebSocket, HTTP/2, TLS, stop.
+      {
+        extends: true,
+        test: {
+          name: 'two workers',
+          include: [
+            'test/systems/{advocate,mytime,grpc,replay,route-keys,rules,long-connections}.test.ts',
+            'test/server/{tls,stop}.test.ts',
+            'test/security/unannounced-bodies.test.ts',
+          ],
+          env: { WORKERS: '2' },
+        },
+      },
     ],
     // Processes, not threads: tests send signals, change the environment and watch their own handles.
     pool: 'forks',

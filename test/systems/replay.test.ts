@@ -3,6 +3,7 @@ import { endAll } from '../support/jwtgate-process.ts';
 import { freePort, hasRedis, startRedis } from '../support/redis-server.ts';
 import { runGate, secretOf, tokenOf } from '../support/running-gate.ts';
 import { type LegacyService, startLegacyService } from '../support/system.ts';
+import { until } from '../support/until.ts';
 
 let service: LegacyService;
 beforeAll(async () => {
@@ -77,8 +78,10 @@ describe.skipIf(!hasRedis)('replicas that share Redis', () => {
     expect((await gate.ops('/metrics')).body).not.toContain('hidden-word');
     await using _redis = await startRedis(port, ['--requirepass', 'hidden-word']);
     await gate.process.logged('replay store connected');
+    // The first process has said so; with several, all are connected when the sum says so.
+    const isUp = async () => /jwtgate_replay_store_up\{store="[^"]+"\} 1/.test((await gate.ops('/metrics')).body);
+    await until('all are connected', isUp);
     for (const status of [200, 401]) expect((await gate.send('/acme/x', { token })).status).toBe(status);
-    expect((await gate.ops('/metrics')).body).toMatch(/jwtgate_replay_store_up\{store="[^"]+"\} 1/);
   });
 
   test('let tokens through while it is away, where that was asked for', async () => {
