@@ -49,7 +49,7 @@ export function newSendingState(env: Environment): SendingState {
   return {
     signingKeys: createSigningKeys(),
     tokens: createTokenCache(),
-    provisions: createProvisions({ entries: 100_000, concurrent: 1000 }),
+    provisions: createProvisions({ entries: 100_000, concurrent: 1000, concurrentOfGroup: 100 }),
     rateLimits: createRateLimits(),
     grants: createKeptAcrossReloads((grant) => grant.close()),
     now: Date.now,

@@ -1,7 +1,8 @@
+import { hash } from 'node:crypto';
 import type { Call, CallResult } from '../outbound/call.ts';
 import type { JsonTemplate } from '../sign/json-template.ts';
 import type { Provisions } from '../state/provisions.ts';
-import { fillTemplate, type Template } from '../template/template.ts';
+import { fillTemplate, readPart, type Template } from '../template/template.ts';
 import type { Provisioning, ProvisionOutcome, SendValues, Signing } from './send.ts';
 import type { Json } from './token.ts';
 
@@ -34,7 +35,10 @@ export function createProvisioning(spec: ProvisionSpec, { provisions, call }: Pr
     ensure(values, nowMs) {
       const subject = textOf(spec.subject, values);
       if (subject === undefined || subject === '') return Promise.resolve(failed('the token names no subject'));
-      const key = JSON.stringify([spec.endpoint, values.tenant, subject]);
+      // By what the token says, and not by the text that is made of it: "1" and 1, or "ab" + "c" and "a" + "bc", are two.
+      const said = spec.subject.parts.map((part) => readPart(part, values) ?? null);
+      // Digests are short, however long a claim is.
+      const key = `${digest([spec.endpoint, values.tenant])} ${digest(said)}`;
       return provisions.ensure(key, spec.rememberMs, nowMs, () => provision(spec, values, nowMs, call));
     },
   };
@@ -69,6 +73,10 @@ async function provision(
   return answer.status >= 200 && answer.status < 300
     ? { kind: 'done' }
     : failed(`${url.origin}: status ${answer.status}`);
+}
+
+function digest(parts: readonly unknown[]): string {
+  return hash('sha256', JSON.stringify(parts), 'base64url');
 }
 
 function failed(detail: string): ProvisionOutcome {

@@ -48,8 +48,8 @@ export function judgeReplay(
   }
   const { exp, iss } = claims;
   if (typeof exp !== 'number') return deny('claimRefused', 'the token has no exp, which single use needs');
-  // Issuers number their tokens each for itself.
-  const id = JSON.stringify([tenant.id, typeof iss === 'string' ? iss : null, value]);
+  // Issuers number their tokens each for itself; and where routes go by different claims, one's value is not the other's.
+  const id = JSON.stringify([tenant.id, typeof iss === 'string' ? iss : null, claim, value]);
   const conclude = (use: ReplayUse): Denial | undefined => {
     switch (use.kind) {
       case 'first':

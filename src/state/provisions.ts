@@ -10,7 +10,8 @@ export type ProvisionResult =
 export interface Provisions {
   /**
    * Undefined where the key is remembered; else the one call for it, joined by everyone who asks while it is under way.
-   * A failure is not remembered: the next request tries again. `call` must not reject.
+   * A failure is not remembered: the next request tries again. `call` must not reject. What stands before the first
+   * space of a key names a group, such as a tenant: one group's calls leave room for another's.
    */
   ensure(
     key: string,
@@ -29,12 +30,21 @@ export interface ProvisionLimits {
   readonly entries: number;
   /** Calls under way at once: beyond it a new key fails at once, so that no endpoint is flooded through us. */
   readonly concurrent: number;
+  /** The same, of one group. */
+  readonly concurrentOfGroup: number;
 }
 
-export function createProvisions({ entries, concurrent }: ProvisionLimits): Provisions {
+export function createProvisions({ entries, concurrent, concurrentOfGroup }: ProvisionLimits): Provisions {
   /** Key → end of its time, in milliseconds since the epoch. By size: `max` would reserve room for all at the start. */
   const done = new LRUCache<string, number>({ maxSize: entries, sizeCalculation: () => 1 });
   const flights = new Map<string, Promise<ProvisionResult>>();
+  const flightsOfGroup = new Map<string, number>();
+  const begin = (group: string) => flightsOfGroup.set(group, (flightsOfGroup.get(group) ?? 0) + 1);
+  const end = (group: string) => {
+    const left = (flightsOfGroup.get(group) ?? 0) - 1;
+    if (left > 0) flightsOfGroup.set(group, left);
+    else flightsOfGroup.delete(group);
+  };
   const rememberedUntil = (key: string, nowMs: number) => {
     const until = done.get(key);
     return until !== undefined && nowMs < until ? until : undefined;
@@ -48,8 +58,15 @@ export function createProvisions({ entries, concurrent }: ProvisionLimits): Prov
       if (flights.size >= concurrent) {
         return Promise.resolve({ kind: 'failed', detail: `${concurrent} provisioning calls are under way already` });
       }
+      const [group = ''] = key.split(' ', 1);
+      if ((flightsOfGroup.get(group) ?? 0) >= concurrentOfGroup) {
+        const detail = `${concurrentOfGroup} provisioning calls of this tenant are under way already`;
+        return Promise.resolve({ kind: 'failed', detail });
+      }
+      begin(group);
       const flight = call().then((result) => {
         flights.delete(key);
+        end(group);
         if (result.kind === 'done') done.set(key, result.untilMs ?? nowMs + rememberMs);
         return result;
       });

@@ -104,6 +104,15 @@ test('the same jti of another issuer is another token', async () => {
   expect(reasonOf(await ask(mint({ jti: 'a', iss: 'two' })))).toBe('tokenReplayed');
 });
 
+test('a token whose one claim has the value of another’s other claim does not use that one up', async () => {
+  const store = createReplayMemory(100);
+  const byJti = gateWith(store);
+  const byTicket = gateWith(store, {}, { claim: ['ticket'] });
+  expect(reasonOf(await byTicket(mint({ jti: 'mine', ticket: 'yours' })))).toBe('allowed');
+  expect(reasonOf(await byJti(mint({ jti: 'yours' })))).toBe('allowed');
+  expect(reasonOf(await byJti(mint({ jti: 'yours' })))).toBe('tokenReplayed');
+});
+
 test('a store that is away refuses, or lets through where that was asked for; a full one always refuses', async () => {
   const unavailable = async () => ({ kind: 'unavailable', detail: 'away', retryAfterS: 1 }) as const;
   const away: ReplayStore = { use: unavailable, ask: unavailable };

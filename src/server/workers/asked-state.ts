@@ -57,7 +57,8 @@ const mostCallMs = 120_000;
 /** One call a user, whichever worker makes it. */
 export function askedProvisions(channel: ChannelToPrimary): Provisions {
   // What comes of being asked joins what is asked meanwhile, and is remembered, as without workers.
-  const own = createProvisions({ entries: mostRemembered, concurrent: Number.POSITIVE_INFINITY });
+  const concurrent = Number.POSITIVE_INFINITY;
+  const own = createProvisions({ entries: mostRemembered, concurrent, concurrentOfGroup: concurrent });
   return {
     ...own,
     ensure(key, rememberMs, nowMs, call) {
