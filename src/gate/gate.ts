@@ -31,9 +31,9 @@ export interface Outcome {
   /** Body bytes in each direction, as far as they got. */
   readonly requestBytes: number;
   readonly responseBytes: number;
-  /** From the first byte of the head to the end of the exchange. */
+  /** To the end of the exchange from the first byte of the head, or from the whole head where Node does not tell when it began. */
   readonly durationMs: number;
-  /** From the first byte of the head to forwarding it; undefined: it was not forwarded. */
+  /** From the same point to forwarding the head; undefined: it was not forwarded. */
   readonly forwardedMs?: number | undefined;
   /** From forwarding the head to the upstream's response head; undefined when none came. */
   readonly upstreamMs: number | undefined;

@@ -10,6 +10,8 @@ export interface ClientConnection {
   readonly busy: boolean;
   /** True while nothing has arrived since the last request. */
   readonly idle: boolean;
+  /** When the head that comes first began, where that is known from whoever read from the socket before; told once. */
+  takeStart(): number | undefined;
   /** The one under way. */
   exchange: Exchange | undefined;
   /**
@@ -40,13 +42,14 @@ export interface ClientConnection {
  */
 const mostWaiting = 128;
 
-/** `unreadBytes`: what was read from the socket and is still to be judged. */
-export function createClientConnection(socket: Socket, unreadBytes: number): ClientConnection {
+/** `unreadBytes`: what was read from the socket and is still to be judged, from `firstStartedMs` on. */
+export function createClientConnection(socket: Socket, unreadBytes: number, firstStartedMs?: number): ClientConnection {
   const waiting: (() => void)[] = [];
   let busy = false;
   let distrusted = false;
   let lingering = false;
   let bytesBefore = socket.bytesRead - unreadBytes;
+  let startedMs = firstStartedMs;
 
   // Before anything else is done with it: a socket without an error handler takes the process down (M6).
   socket.on('error', ignoreError);
@@ -88,6 +91,11 @@ export function createClientConnection(socket: Socket, unreadBytes: number): Cli
   return {
     socket,
     exchange: undefined,
+    takeStart() {
+      const known = startedMs;
+      startedMs = undefined;
+      return known;
+    },
     get busy() {
       return busy;
     },

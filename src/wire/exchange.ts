@@ -19,6 +19,8 @@ export interface ExchangeInput {
   readonly head: RequestHead | undefined;
   readonly framing: BodyFraming;
   readonly expectsContinue: boolean;
+  /** Undefined: now. */
+  readonly startedMs: number | undefined;
 }
 
 /** What takes the client's socket over from `response`. */
@@ -48,7 +50,7 @@ export class Exchange {
   requestBytes = 0;
   responseBytes = 0;
   readonly #input: ExchangeInput;
-  readonly #startedMs = performance.now();
+  readonly #startedMs: number;
   #forwardedMs: number | undefined;
   #upstreamMs: number | undefined;
   #status = 0;
@@ -61,6 +63,7 @@ export class Exchange {
 
   constructor(input: ExchangeInput) {
     this.#input = input;
+    this.#startedMs = input.startedMs ?? performance.now();
     this.request = input.request;
     this.response = input.response;
     this.connection = input.connection;

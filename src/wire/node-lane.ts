@@ -15,8 +15,11 @@ import type { AllUpstreamSlots } from './upstream-slots.ts';
 
 /** Node's http server and the proxy library behind it: complete, and able to take a socket over at any request. */
 export interface NodeLane {
-  /** Serves this client from now on; `read` is what was read from the socket already and not yet judged. */
-  accept(socket: Socket, read?: Buffer): void;
+  /**
+   * Serves this client from now on; `read` is what was read from the socket already and not yet judged, its first byte at
+   * `startedMs` on `performance.now`'s clock.
+   */
+  accept(socket: Socket, read?: Buffer, startedMs?: number): void;
   /** Requests that were begun and are not over. */
   readonly activeExchanges: number;
   /** From now on each answer that begins is its connection's last, and says so. */
@@ -79,7 +82,9 @@ export function createNodeLane({ gate, bridge, slots }: NodeLaneOptions): NodeLa
       request.socket.destroy();
       return;
     }
-    const start = () => serveRequest({ request, response, connection, gate: gate(), pools, handshake: undefined });
+    const startedMs = connection.takeStart();
+    const start = () =>
+      serveRequest({ request, response, connection, gate: gate(), pools, handshake: undefined, startedMs });
     // Behind an upgrade that is ignored, Node loses what was read along with it: nothing more may count as a request.
     const mayLoseBytes = request.headers.upgrade !== undefined;
     connection.enqueue(start, ending || mayLoseBytes || !response.shouldKeepAlive);
@@ -103,6 +108,7 @@ export function createNodeLane({ gate, bridge, slots }: NodeLaneOptions): NodeLa
       response.emit('close');
       socket.destroySoon();
     });
+    const startedMs = connection.takeStart();
     const start = () =>
       serveRequest({
         request,
@@ -111,6 +117,7 @@ export function createNodeLane({ gate, bridge, slots }: NodeLaneOptions): NodeLa
         gate: gate(),
         pools,
         handshake: awaitSwitch(socket, head),
+        startedMs,
       });
     connection.enqueue(start, true);
   });
@@ -145,6 +152,7 @@ export function createNodeLane({ gate, bridge, slots }: NodeLaneOptions): NodeLa
       return;
     }
     connection.distrust();
+    const startedMs = connection.takeStart();
     socket.write(serializeAnswer(refused));
     socket.destroySoon();
     requestGate.finish({
@@ -154,15 +162,15 @@ export function createNodeLane({ gate, bridge, slots }: NodeLaneOptions): NodeLa
       status: refused.status,
       requestBytes: 0,
       responseBytes: Buffer.byteLength(refused.body),
-      durationMs: 0,
+      durationMs: startedMs === undefined ? 0 : performance.now() - startedMs,
       upstreamMs: undefined,
       end: 'complete',
     });
   };
 
   return {
-    accept(socket, read) {
-      const connection = createClientConnection(socket, read?.byteLength ?? 0);
+    accept(socket, read, startedMs) {
+      const connection = createClientConnection(socket, read?.byteLength ?? 0, startedMs);
       connections.set(socket, connection);
       socket.once('close', () => connections.delete(socket));
       applyLimits(server, gate());

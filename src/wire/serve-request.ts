@@ -19,6 +19,8 @@ export interface ServeInput {
   readonly pools: UpstreamPools;
   /** The client's side of a WebSocket handshake. */
   readonly handshake: Handshake | undefined;
+  /** When its head began, on `performance.now`'s clock; undefined: Node does not say, and so the whole head counts. */
+  readonly startedMs: number | undefined;
 }
 
 /** One request from its head to `gate.finish`: framing, decision, then refusal or relay. */
@@ -80,10 +82,10 @@ export function serveRequest(input: ServeInput): void {
 }
 
 function beginExchange(
-  { request, response, connection, gate }: ServeInput,
+  { request, response, connection, gate, startedMs }: ServeInput,
   known: Pick<ExchangeInput, 'head' | 'framing' | 'expectsContinue'>,
 ): Exchange {
-  const exchange = new Exchange({ request, response, connection, gate, ...known });
+  const exchange = new Exchange({ request, response, connection, gate, startedMs, ...known });
   connection.exchange = exchange;
   return exchange;
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { createBridge } from '../../src/wire/call/bridge.ts';
 import { createUpstreamSessions } from '../../src/wire/call/upstream-sessions.ts';
@@ -9,6 +10,7 @@ import { openRawClient } from '../support/raw-client.ts';
 import { until } from '../support/until.ts';
 import { startRawUpstream } from '../support/upstream.ts';
 import { fakeGate } from './fake-gate.ts';
+import { startLane } from './lane-rig.ts';
 
 /** A listener that reads up to the first `bytes` of a connection before it hands the socket to the node lane. */
 async function startHandingOver(bytes: number) {
@@ -61,3 +63,39 @@ test.for([1, 40, 1_000])('a WebSocket handshake handed over after %d bytes still
   client.send('late');
   await until('all bytes are upstream', () => upstream.received.endsWith('earlylate'));
 });
+
+test.for([
+  ['that the fast lane answers', 'GET / HTTP/1.1\r\nHost: a\r\n', '\r\n', 200],
+  ['that is handed over', 'GET / HTTP/1.0\r\nHost: a\r\n', '\r\n', 200],
+  ['that is handed over for its last line', 'GET / HTTP/1.1\r\nHost: a\r\n', 'Upgrade: h2c\r\n\r\n', 200],
+  [
+    'that is handed over as a handshake',
+    'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n',
+    'Connection: Upgrade\r\n\r\n',
+    502,
+  ],
+  ['that is handed over and refused', 'GET / HTTP/1.0\r\nHost: a\r\n', 'Content-Length: +1\r\n\r\n', 400],
+  ['that is no request', 'GET / HTTP/1.1\r\nHost: a\r\n', 'no field\r\n\r\n', 400],
+] as const)(
+  'the time of a request counts from the first byte of its head: one %s',
+  async ([, beginning, rest, status]) => {
+    const rig = await startLane({
+      lane: 'auto',
+      reply: () => 'HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+    });
+    const plain = await startLane({ lane: 'auto' });
+    const { client: open, gate } = status === 502 ? rig : plain;
+    const client = await open();
+    const begunMs = performance.now();
+    client.send(beginning);
+    // Until the lane has read it, which is in this very process.
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    await delay(150);
+    client.send(rest);
+    expect((await client.response()).status).toBe(status);
+    const [outcome] = await gate.gotOutcomes(1);
+    // The lane saw the first byte a little later than we sent it.
+    expect(outcome?.durationMs).toBeGreaterThan(100);
+    expect(outcome?.durationMs).toBeLessThanOrEqual(performance.now() - begunMs);
+  },
+);

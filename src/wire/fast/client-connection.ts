@@ -24,8 +24,8 @@ export interface LaneServices {
   readonly ending: boolean;
   gate(): Gate;
   pool(upstream: Upstream): UpstreamPool;
-  /** The node lane serves this client from now on; `bytes` were read and not judged. */
-  handOver(socket: Socket, bytes: Buffer): void;
+  /** The node lane serves this client from now on; `bytes` were read and not judged, the first of them at `startedMs`. */
+  handOver(socket: Socket, bytes: Buffer, startedMs: number): void;
   /** The lane has nothing more to do with this connection. */
   forget(connection: ClientConnection): void;
 }
@@ -295,7 +295,7 @@ export class ClientConnection implements Expiring {
     outgoing.flush();
     // What is put back must wait until the node lane listens.
     this.socket.pause();
-    this.lane.handOver(this.socket, bytes);
+    this.lane.handOver(this.socket, bytes, this.hasPartialHead ? this.headStartedMs : performance.now());
     this.socket.resume();
   }
 }

@@ -12,7 +12,7 @@ export interface FastLaneOptions {
   /** The policy of the moment; asked once for each request. */
   readonly gate: () => Gate;
   /** Takes a client over whose next request is not canonical; `bytes` were read from it and not judged. */
-  readonly handOver: (socket: Socket, bytes: Buffer) => void;
+  readonly handOver: LaneServices['handOver'];
   /** To upstreams that speak HTTP/2. */
   readonly bridge: Bridge;
   readonly slots: AllUpstreamSlots;
