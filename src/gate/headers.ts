@@ -1,5 +1,6 @@
+import { withoutCookies } from './cookies.ts';
 import { foldName } from './field-name.ts';
-import { type TokenLocation, withoutCookies, withoutProtocols } from './locate.ts';
+import { type TokenLocation, withoutProtocols } from './locate.ts';
 import type { Upstream } from './policy.ts';
 import { announcesBody, headerValues, type RequestHead } from './request-head.ts';
 

@@ -1,3 +1,4 @@
+import { foldCookieName, isRespelled, readPair } from './cookies.ts';
 import { findQueryParameter } from './query.ts';
 import { headerValues, type RequestHead } from './request-head.ts';
 
@@ -103,21 +104,20 @@ function readQuery(query: string | undefined, name: string): LocationContent {
 }
 
 function readCookie(head: HeadToSearch, name: string): LocationContent {
+  const folded = foldCookieName(name);
   let value: string | undefined;
   for (const line of headerValues(head, 'cookie')) {
     for (const pair of line.split(';')) {
-      if (cookieName(pair) !== name) continue;
-      if (value !== undefined) return { kind: 'ambiguous', detail: `the cookie ${name} stands more than once` };
-      value = unquoted(pair.slice(pair.indexOf('=') + 1).trim());
+      const cookie = readPair(pair);
+      if (cookie?.name === name) {
+        if (value !== undefined) return { kind: 'ambiguous', detail: `the cookie ${name} stands more than once` };
+        value = cookie.value;
+      } else if (cookie !== undefined && isRespelled(cookie, folded)) {
+        return { kind: 'ambiguous', detail: `a token in another spelling of the cookie ${name}` };
+      }
     }
   }
   return value === undefined ? empty : { kind: 'token', unverifiedToken: value };
-}
-
-/** Name of one `name=value` of a Cookie line. */
-export function cookieName(pair: string): string | undefined {
-  const equals = pair.indexOf('=');
-  return equals === -1 ? undefined : pair.slice(0, equals).trim();
 }
 
 /** Pages can't set headers of a WebSocket handshake, but offer subprotocols (RFC 6455 section 4.1). */
@@ -141,20 +141,6 @@ export function withoutProtocols(line: string, prefixes: readonly string[]): str
   const entries = line.split(',').map((entry) => entry.trim());
   const kept = entries.filter((entry) => entry !== '' && !prefixes.some((prefix) => beginsWith(entry, prefix)));
   return kept.length === 0 ? undefined : kept.join(', ');
-}
-
-/** RFC 6265 section 4.1.1 allows a cookie value in double quotes. */
-function unquoted(value: string): string {
-  return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
-}
-
-/** A Cookie line without these cookies; undefined when none is left. */
-export function withoutCookies(line: string, names: ReadonlySet<string>): string | undefined {
-  const kept = line.split(';').filter((pair) => {
-    const name = cookieName(pair);
-    return pair.trim() !== '' && (name === undefined || !names.has(name));
-  });
-  return kept.length === 0 ? undefined : kept.join(';').trim();
 }
 
 export type LocatedToken =

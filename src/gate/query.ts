@@ -36,10 +36,10 @@ export function findQueryParameter(query: string | undefined, name: string): Que
 /** The query without the parameters whose names fold to one of these; undefined when nothing is left. */
 export function withoutQueryParameters(query: string | undefined, names: readonly string[]): string | undefined {
   if (query === undefined || names.length === 0) return query;
-  const dropped = names.map(foldQueryName);
+  const dropped = new Set(names.map(foldQueryName));
   const stays = (part: string) => {
     const folded = foldedNameOf(part);
-    return folded === undefined || !dropped.includes(folded);
+    return folded === undefined || !dropped.has(folded);
   };
   const kept: string[] = [];
   for (const pair of query.split('&')) {
@@ -50,29 +50,41 @@ export function withoutQueryParameters(query: string | undefined, names: readonl
   return kept.length === 0 ? undefined : kept.join('&');
 }
 
-/** The names of all parameters, folded; also of those behind a ";". */
-export function queryNames(query: string | undefined): ReadonlySet<string> {
-  const names = new Set<string>();
+/** Each parameter, its name folded and its value decoded where it can be; also those behind a ";". */
+export function* foldedParameters(query: string | undefined): Generator<{ name: string; value: string }> {
   for (const part of query?.split(/[&;]/) ?? []) {
-    const folded = foldedNameOf(part);
-    if (folded !== undefined) names.add(folded);
+    const name = foldedNameOf(part);
+    const equals = part.indexOf('=');
+    if (name === undefined || equals === -1) continue;
+    const value = part.slice(equals + 1);
+    yield { name, value: decode(value) ?? value };
   }
-  return names;
 }
 
 function foldedNameOf(pair: string): string | undefined {
   const equals = pair.indexOf('=');
   const name = equals === -1 ? pair : pair.slice(0, equals);
-  return name === '' ? undefined : foldQueryName(decode(name) ?? name);
+  return name === '' ? undefined : foldQueryName(decode(name) ?? decodeBytes(name));
 }
 
-/** Letter case, "[…]" and the characters PHP turns into "_" make no difference. */
+/** Letter case, "[…]", what follows a NUL and the characters PHP turns into "_" make no difference. */
 export function foldQueryName(name: string): string {
-  const bracket = name.indexOf('[');
-  return (bracket > 0 ? name.slice(0, bracket) : name)
+  // PHP ends a name there, as C does.
+  const [text = ''] = name.split('\0', 1);
+  const bracket = text.indexOf('[');
+  return (bracket > 0 ? text.slice(0, bracket) : text)
     .trim()
     .toLowerCase()
     .replaceAll(/[^a-z0-9]/g, '-');
+}
+
+/** What can be decoded, byte by byte, and the rest as it is: as lenient servers do it, with ASP.NET's %uXXXX. */
+export function decodeBytes(text: string): string {
+  return text
+    .replaceAll('+', ' ')
+    .replaceAll(/%(?:u([0-9a-f]{4})|([0-9a-f]{2}))/gi, (_, wide?: string, byte?: string) =>
+      String.fromCharCode(Number.parseInt(wide ?? (byte as string), 16)),
+    );
 }
 
 /** application/x-www-form-urlencoded decoding; undefined for a bad escape. */

@@ -1,6 +1,8 @@
-import { beginsWith, cookieName, readLocation, type TokenLocation } from './locate.ts';
-import { foldQueryName, queryNames } from './query.ts';
-import { headerValues, type RequestHead } from './request-head.ts';
+import { foldCookieName, readPair } from './cookies.ts';
+import { beginsWith, readLocation, type TokenLocation } from './locate.ts';
+import { foldedParameters, foldQueryName } from './query.ts';
+import type { RequestHead } from './request-head.ts';
+import { hasTokenForm } from './token-form.ts';
 
 /**
  * Where the tenants of one upstream take tokens from, all together. That upstream knows these places, too: what one of
@@ -17,52 +19,61 @@ export interface TokenPlaces {
   ): TokenLocation[];
 }
 
-/** Two parts and the beginning of a third, as JWS and JWE have them; `%2e` is a dot to who decodes a cookie. */
-const tokenForm = /[\w+/=%-]{2}\.[\w+/=%-]*[\w+/=%-]\./;
-
 /** `distinct`: no two alike. What a request costs grows with the request, not with their number. */
 export function createTokenPlaces(distinct: Iterable<TokenLocation>): TokenPlaces {
   const headers = new Map<string, TokenLocation[]>();
   const cookies = new Map<string, TokenLocation[]>();
   const queries = new Map<string, TokenLocation[]>();
-  const protocols: TokenLocation[] = [];
+  const protocols = new Map<string, TokenLocation[]>();
   let count = 0;
   for (const location of distinct) {
     count++;
     if (location.kind === 'header') add(headers, location.name, location);
-    else if (location.kind === 'cookie') add(cookies, location.name, location);
+    else if (location.kind === 'cookie') add(cookies, foldCookieName(location.name), location);
     else if (location.kind === 'query') add(queries, foldQueryName(location.name), location);
-    else protocols.push(location);
+    else add(protocols, location.name.toLowerCase(), location);
   }
+  const prefixLengths = new Set([...protocols.keys()].map((prefix) => prefix.length));
 
-  const candidates = (head: Pick<RequestHead, 'headers'>, query: string | undefined): Set<TokenLocation> => {
-    const found = new Set<TokenLocation>();
-    const take = (locations: readonly TokenLocation[] | undefined) => {
-      for (const location of locations ?? []) found.add(location);
-    };
-    for (let i = 0; i < head.headers.length; i += 2) {
-      const lower = (head.headers[i] as string).toLowerCase();
-      take(headers.get(lower));
-      if (lower === 'sec-websocket-protocol') take(protocols);
-      if (lower !== 'cookie' || cookies.size === 0) continue;
-      for (const pair of (head.headers[i + 1] as string).split(';')) {
-        const name = cookieName(pair);
-        if (name !== undefined) take(cookies.get(name));
+  /** Of one header line. Each of its parts is looked at once, however many of them name a place. */
+  const inHeader = (head: Pick<RequestHead, 'headers'>, lower: string, value: string): TokenLocation[] => {
+    const found = (headers.get(lower) ?? []).filter((location) => headerHoldsToken(head, location));
+    if (lower === 'cookie' && cookies.size > 0) {
+      for (const pair of value.split(';')) {
+        const cookie = readPair(pair);
+        const named = cookie && cookies.get(foldCookieName(cookie.name));
+        if (named !== undefined && hasTokenForm(cookie?.value ?? '')) found.push(...named);
+      }
+    } else if (lower === 'sec-websocket-protocol' && protocols.size > 0) {
+      for (const entry of value.split(',')) {
+        if (!hasTokenForm(entry)) continue;
+        const offered = entry.trim().toLowerCase();
+        for (const length of prefixLengths) found.push(...(protocols.get(offered.slice(0, length)) ?? []));
       }
     }
-    if (queries.size > 0) for (const name of queryNames(query)) take(queries.get(name));
+    return found;
+  };
+
+  const inQuery = (query: string | undefined): TokenLocation[] => {
+    const found: TokenLocation[] = [];
+    if (queries.size === 0) return found;
+    for (const { name, value } of foldedParameters(query)) {
+      const named = queries.get(name);
+      if (named !== undefined && hasTokenForm(value)) found.push(...named);
+    }
     return found;
   };
 
   return {
     count,
     holdingTokens(head, query, judged) {
-      const holding: TokenLocation[] = [];
-      for (const location of candidates(head, query)) {
-        if (judged !== undefined && isSamePlace(location, judged)) continue;
-        if (holdsToken(head, query, location)) holding.push(location);
+      const holding = new Set<TokenLocation>();
+      for (let i = 0; i < head.headers.length; i += 2) {
+        const lower = (head.headers[i] as string).toLowerCase();
+        for (const location of inHeader(head, lower, head.headers[i + 1] as string)) holding.add(location);
       }
-      return holding;
+      for (const location of inQuery(query)) holding.add(location);
+      return [...holding].filter((location) => judged === undefined || !isSamePlace(location, judged));
     },
   };
 }
@@ -79,22 +90,15 @@ function isSamePlace(one: TokenLocation, judged: TokenLocation): boolean {
       return foldQueryName(one.name) === foldQueryName(judged.name);
     case 'websocketProtocol':
       return beginsWith(one.name, judged.name);
-    default:
+    case 'cookie':
+      return foldCookieName(one.name) === foldCookieName(judged.name);
+    case 'header':
       return one.name === judged.name;
   }
 }
 
 /** What can be read in more than one way counts: one of them may be a token. */
-function holdsToken(head: Pick<RequestHead, 'headers'>, query: string | undefined, location: TokenLocation): boolean {
-  if (location.kind === 'websocketProtocol') {
-    const entries = headerValues(head, 'sec-websocket-protocol').flatMap((line) => line.split(','));
-    return entries.some((entry) => beginsWith(entry.trim(), location.name) && looksLikeToken(entry));
-  }
-  const content = readLocation(head, query, location);
-  if (content.kind === 'token') return looksLikeToken(content.unverifiedToken);
-  return content.kind === 'ambiguous';
-}
-
-function looksLikeToken(text: string): boolean {
-  return tokenForm.test(text.replaceAll(/%2e/gi, '.'));
+function headerHoldsToken(head: Pick<RequestHead, 'headers'>, location: TokenLocation): boolean {
+  const content = readLocation(head, undefined, location);
+  return content.kind === 'token' ? hasTokenForm(content.unverifiedToken) : content.kind === 'ambiguous';
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { defaultLocations, locateToken, type TokenLocation, withoutCookies } from '../../src/gate/locate.ts';
+import { withoutCookies } from '../../src/gate/cookies.ts';
+import { defaultLocations, locateToken, type TokenLocation } from '../../src/gate/locate.ts';
 
 const header: TokenLocation = { kind: 'header', name: 'authorization', scheme: 'bearer' };
 const raw: TokenLocation = { kind: 'header', name: 'x-user-token', scheme: undefined };
