@@ -110,7 +110,7 @@ function exchange(outgoing: http.ClientRequest, request: DocumentRequest, nowMs:
       outgoing.destroy();
     };
     const timeout = setTimeout(() => {
-      end(failure('timeout', `no complete answer within ${request.timeoutMs} ms`));
+      end(failure('timeout', `no complete answer within ${Math.ceil(request.timeoutMs)} ms`));
     }, request.timeoutMs);
     outgoing.on('error', (error) => end(describeError(error)));
     outgoing.on('close', () => {

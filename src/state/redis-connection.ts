@@ -120,6 +120,8 @@ export function createRedisConnection({
       timeouts = 0;
       onEvent({ kind: 'connected', store: name });
     });
+    // Who serves has listeners; a start that is refused must not hang on this.
+    made.unref();
     await made.connect();
   }
 

@@ -127,6 +127,18 @@ describe.skipIf(!hasRedis)('a list in Redis (needs redis-server)', () => {
     await until('taken back', async () => (await gate.send('/acme/x', { token })).status === 200);
   });
 
+  test('a start that fails for something else ends at once, and waits for no Redis', async () => {
+    await using redis = await startRedis();
+    redisCli(redis.port, ['SADD', 'jwtgate:revoked', '# none']);
+    const folder = newFolder();
+    const revoked = `revoked: {url: "redis://127.0.0.1:${redis.port}/0"}`;
+    const taken = configText(revoked, tenantText('acme')).replace('127.0.0.1:0', `127.0.0.1:${service.port}`);
+    await writeFile(join(folder, 'config.yaml'), taken);
+    const refused = await runVerb(['run', '-c', join(folder, 'config.yaml')]);
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain('something listens there already');
+  });
+
   test('no password is in a log line, a metric, or what config show prints', async () => {
     await using redis = await startRedis(undefined, ['--requirepass', 'open-sesame']);
     const url = `redis://:open-barley@127.0.0.1:${redis.port}/0`;
