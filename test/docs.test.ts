@@ -2,10 +2,12 @@ import { globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { createProgram } from '../src/cli/program.ts';
 import type { ConfigDeps } from '../src/config/deps.ts';
 import { formatProblems } from '../src/config/format-problems.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { reasonNames } from '../src/gate/reasons.ts';
+import { algorithmNames } from '../src/keys/algorithms.ts';
 import { buildReference, referencePath } from '../tools/build-reference.ts';
 import { testCertificates } from './support/certificates.ts';
 import { newRsaKey } from './support/tokens.ts';
@@ -43,6 +45,26 @@ describe('pages that are held to the code', () => {
   test('troubleshooting has every reason, and no other', () => {
     const named = [...read('docs/troubleshooting.md').matchAll(/^## `(\w+)`$/gm)].map(([, reason]) => reason);
     expect(named.sort()).toEqual([...reasonNames].sort());
+  });
+
+  test('the README names the verbs that there are', () => {
+    const [row = ''] = /^\| Tools \|.*$/m.exec(read('README.md')) ?? [];
+    const named = [...row.matchAll(/`([a-z ]+)`/g)].map(([, verb]) => verb as string);
+    const { commands } = createProgram(() => undefined, undefined);
+    const verbs = commands.flatMap((command) =>
+      command.commands.length === 0
+        ? [command.name()]
+        : command.commands.map((inner) => `${command.name()} ${inner.name()}`),
+    );
+    const isTool = (verb: string) => verb !== 'run' && verb !== 'version' && !verb.startsWith('__');
+    expect(named.toSorted()).toEqual(verbs.filter(isTool).toSorted());
+  });
+
+  test('the README and the changelog name the algorithms that there are', () => {
+    const families = new Set(algorithmNames.map((name) => name.replace(/^Ed25519$/, 'EdDSA').replace(/-?\d+$/, '')));
+    expect([...families]).toEqual(['HS', 'RS', 'PS', 'ES', 'EdDSA', 'ML-DSA']);
+    expect(read('README.md')).toContain('HS, RS, PS and ES of each size, EdDSA and ML-DSA');
+    expect(read('CHANGELOG.md')).toContain('HS, RS, PS, ES, EdDSA and ML-DSA');
   });
 
   test('the tests that the security page names are there', () => {

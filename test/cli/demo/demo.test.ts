@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest';
 import type { Probe } from '../../../src/cli/demo/probes.ts';
@@ -44,6 +45,14 @@ describe('demo --once', () => {
     expect(rows).toMatch(/✓ {2}acme +an expired token +401 +tokenExpired; upstream saw nothing/);
     expect(rows).toMatch(/✓ {2}globex +a good token in the cookie +200 +upstream saw x-user-id: hank/);
     expect(rows).toMatch(/✓ {2}initech +a good token in the query +200 +upstream saw x-user-id: peter/);
+  });
+
+  test('prints what the README shows of it', async () => {
+    const readme = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
+    const [, shown = ''] = /```\n( {2}✓ [\s\S]*?)\n```/.exec(readme) ?? [];
+    await demo({ once: true });
+    expect(shown.split('\n').length).toBeGreaterThan(10);
+    for (const line of shown.split('\n')) expect(printed()).toContain(line);
   });
 
   test.each<[string, Sabotage, RegExp]>([
