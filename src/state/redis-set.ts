@@ -85,9 +85,9 @@ async function readPages(ask: AskRedis, key: string, bounds: SetBounds, deadline
 
 /** Ends what WATCH began: has anything changed since? */
 async function hasChanged(ask: AskRedis): Promise<boolean | string> {
-  const begun = await ask(['MULTI']);
+  // Both are sent in any case: a connection that waits for an EXEC would answer nothing else any more.
+  const [begun, done] = await Promise.all([ask(['MULTI']), ask(['EXEC'])]);
   if (begun.kind === 'failed') return begun.detail;
-  const done = await ask(['EXEC']);
   if (done.kind === 'failed') return done.detail;
   if (done.value !== null && !Array.isArray(done.value)) return 'an answer that EXEC does not give';
   return done.value === null;

@@ -120,6 +120,36 @@ describe('a list is taken from nothing but a set that was read to its end', () =
     expect(list.find('acme', bearer)?.kind).toBe('unavailable');
   });
 
+  test('a server that hangs in the middle of a transaction leaves no connection that is stuck in one', async () => {
+    let inTransaction = false;
+    let hung = false;
+    let held: string[] | undefined;
+    const answer = (verb: string): string => {
+      if (verb === 'EXEC') inTransaction = false;
+      else if (inTransaction) return '+QUEUED\r\n';
+      if (verb === 'MULTI') inTransaction = true;
+      return verb === 'SSCAN' ? page('0', 'jti x') : (usual[verb] ?? '+OK\r\n');
+    };
+    await using redis = await scriptedRedis(([verb = ''], socket) => {
+      if (verb === 'HELLO' || verb === 'CLIENT') return undefined;
+      const text = answer(verb);
+      if (verb === 'MULTI' && !hung) {
+        hung = true;
+        held = [];
+        setTimeout(() => {
+          socket.write((held ?? []).join(''));
+          held = undefined;
+        }, 700);
+      }
+      if (held === undefined) return text;
+      held.push(text);
+      return '';
+    });
+    const { list } = listAt(redis.port);
+    await until('read', () => list.find('acme', bearer)?.kind === 'revoked');
+    expect(redis.connections).toHaveLength(1);
+  });
+
   test('what shows that this server can be understood', async () => {
     await using redis = await scriptedRedis(scan(page('0', 'jti x')));
     const { list } = listAt(redis.port);

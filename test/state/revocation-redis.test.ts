@@ -198,7 +198,8 @@ describe.skipIf(!hasRedis)('a list in Redis', () => {
     const lists = createRevocationLists({ env: {}, onEvent: (event) => events.push(event) });
     const trusting = lists.holdUrl(address, { ...policy, ca });
     const distrusting = lists.holdUrl(address, policy);
-    await until('both came to something', () => events.length === 2);
+    const kinds = () => new Set(events.map(({ kind }) => kind));
+    await until('both came to something', () => kinds().has('listChanged') && kinds().has('listNotFetched'));
     expect(trusting.list.find('acme', bearer('one'))?.kind).toBe('revoked');
     expect(distrusting.list.find('acme', bearer('one'))?.kind).toBe('unavailable');
     expect(events.find(({ kind }) => kind === 'listNotFetched')).toMatchObject({
@@ -242,19 +243,20 @@ describe.skipIf(!hasRedis)('a list in Redis', () => {
       );
     }
     client.destroy();
+    // Of CPU, between two turns of the loop: others on this machine may take their share of the clock's time.
     let longestMs = 0;
-    let last = performance.now();
+    let last = process.threadCpuUsage();
     const ticking = setInterval(() => {
-      longestMs = Math.max(longestMs, performance.now() - last);
-      last = performance.now();
+      const { user, system } = process.threadCpuUsage(last);
+      longestMs = Math.max(longestMs, (user + system) / 1e3);
+      last = process.threadCpuUsage();
     }, 1);
     using it = hold(redis);
     await until('read', () => it.status().readyOnce, 20_000);
     clearInterval(ticking);
     expect(it.status().entries).toBe(100_000);
     expect(it.revokes('99-999-0000-4c2e-9b7e-6d6f0f0f1a11')).toBe(true);
-    // The whole takes some hundreds of milliseconds; others on this machine may take their share.
-    expect(longestMs).toBeLessThan(250);
+    expect(longestMs).toBeLessThan(100);
   });
 
   test('a set that changes all the time is read for a small part of it, and what was first on it stays', async () => {
