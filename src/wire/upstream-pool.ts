@@ -4,6 +4,7 @@ import { isIP, type Socket } from 'node:net';
 import type { Upstream } from '../gate/policy.ts';
 import type { Bridge } from './call/bridge.ts';
 import type { AllUpstreamSlots, SlotHolder, SlotWaiter, UpstreamSlots } from './upstream-slots.ts';
+import { outOfLine } from './waiting-line.ts';
 
 /** A lane's connections to one upstream through Node's client, by `Upstream.key`. */
 export interface UpstreamPool {
@@ -123,6 +124,7 @@ class AgentPool implements UpstreamPool, SlotHolder {
     const leave = () => void this.slots.leave(waiter);
     const stay = () => signal.removeEventListener('abort', leave);
     const waiter: AgentWaiter = {
+      ...outOfLine,
       holder: this,
       onSlot: () => {
         stay();

@@ -1,4 +1,5 @@
 import type { Upstream } from '../gate/policy.ts';
+import { type InLine, WaitingLine } from './waiting-line.ts';
 
 /** A lane's connections to one upstream. */
 export interface SlotHolder {
@@ -7,7 +8,7 @@ export interface SlotHolder {
 }
 
 /** Somebody who needs a connection where there may be no further one. */
-export interface SlotWaiter {
+export interface SlotWaiter extends InLine<SlotWaiter> {
   /** Whose idle connections serve it as well as one of its own. */
   readonly holder: SlotHolder;
   /** It has a slot now. */
@@ -22,15 +23,14 @@ export class UpstreamSlots {
   private readonly most: number;
   private taken = 0;
   private readonly holders = new Set<SlotHolder>();
-  /** In order of arrival. */
-  private readonly waiting = new Set<SlotWaiter>();
+  private readonly line = new WaitingLine<SlotWaiter>();
 
   constructor(most: number) {
     this.most = most;
   }
 
   get inUse(): boolean {
-    return this.taken > 0 || this.waiting.size > 0;
+    return this.taken > 0 || this.line.first !== undefined;
   }
 
   /** For as long as it may have idle connections. */
@@ -44,7 +44,7 @@ export class UpstreamSlots {
 
   /** A slot, at the expense of an idle connection of any lane's where there is no other; false: better wait. */
   take(): boolean {
-    if (this.waiting.size > 0) return false;
+    if (this.line.first !== undefined) return false;
     if (this.taken >= this.most && !this.closeIdle()) return false;
     this.taken++;
     return true;
@@ -56,19 +56,21 @@ export class UpstreamSlots {
   }
 
   wait(waiter: SlotWaiter): void {
-    this.waiting.add(waiter);
+    this.line.join(waiter);
   }
 
   /** Gives up waiting; false where it was not. */
   leave(waiter: SlotWaiter): boolean {
-    return this.waiting.delete(waiter);
+    return this.line.leave(waiter);
+  }
+
+  waitersOf(holder: SlotHolder): SlotWaiter[] {
+    return [...this.line].filter((waiter) => waiter.holder === holder);
   }
 
   /** Who is served next: an idle connection should go there. */
   get first(): SlotWaiter | undefined {
-    if (this.waiting.size === 0) return undefined;
-    const [first] = this.waiting;
-    return first;
+    return this.line.first;
   }
 
   /** A connection is gone. */
@@ -76,7 +78,7 @@ export class UpstreamSlots {
     this.taken--;
     const { first } = this;
     if (first === undefined || this.taken >= this.most) return;
-    this.waiting.delete(first);
+    this.line.leave(first);
     this.taken++;
     first.onSlot();
   }

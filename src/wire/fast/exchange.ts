@@ -5,6 +5,7 @@ import type { RequestHead } from '../../gate/request-head.ts';
 import type { Reconsider } from '../expiry.ts';
 import type { BodyFraming } from '../framing.ts';
 import { refuseForGateFault } from '../gate-fault.ts';
+import type { SlotWaiter } from '../upstream-slots.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import type { BodyPiece } from './chunked.ts';
 import type { ClientConnection, LaneServices } from './client-connection.ts';
@@ -44,6 +45,7 @@ export interface ExchangeInput {
 /** One request's life, from its head to `gate.finish`. */
 export class Exchange implements UpstreamUser, ContentOwner {
   isLast: boolean;
+  waiter: SlotWaiter | undefined;
   private readonly client: ClientConnection;
   private readonly lane: LaneServices;
   private readonly gate: Gate;

@@ -3,10 +3,13 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Upstream } from '../../gate/policy.ts';
 import type { Bridge } from '../call/bridge.ts';
 import { speaksTls, tlsOptions } from '../upstream-pool.ts';
+import type { SlotWaiter } from '../upstream-slots.ts';
 import type { Expiring } from './timers.ts';
 
 /** Whom a connection serves. It is called with nothing that arrived before it was there. */
 export interface UpstreamUser {
+  /** Stands in line for a connection; the pool writes it. */
+  waiter: SlotWaiter | undefined;
   onUpstreamConnect(connection: UpstreamConnection): void;
   /** `bytes` are overwritten by the next read, unless `keepBytes` is called before this returns. */
   onUpstreamData(bytes: Buffer): void;

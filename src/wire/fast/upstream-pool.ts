@@ -1,6 +1,7 @@
 import type { Upstream } from '../../gate/policy.ts';
 import type { Bridge } from '../call/bridge.ts';
 import type { SlotHolder, SlotWaiter, UpstreamSlots } from '../upstream-slots.ts';
+import { outOfLine } from '../waiting-line.ts';
 import type { CoarseTimer } from './timers.ts';
 import { type ConnectionOwner, UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
 
@@ -22,8 +23,6 @@ export class UpstreamPool implements ConnectionOwner, SlotHolder {
   /** The one used last is used next: the others grow old, and close. */
   private readonly idle: UpstreamConnection[] = [];
   private readonly open = new Set<UpstreamConnection>();
-  /** Each has a deadline of its own, and leaves when it passes. */
-  private readonly waiting = new Map<UpstreamUser, PoolWaiter>();
   private retired = false;
 
   constructor(upstream: Upstream, timer: CoarseTimer, bridge: Bridge, slots: UpstreamSlots) {
@@ -55,22 +54,24 @@ export class UpstreamPool implements ConnectionOwner, SlotHolder {
       return;
     }
     const waiter: PoolWaiter = {
+      ...outOfLine,
       holder: this,
       user,
       onSlot: () => {
-        this.waiting.delete(user);
+        user.waiter = undefined;
         this.connect(user);
       },
     };
-    this.waiting.set(user, waiter);
+    // It has a deadline of its own, and leaves when that passes.
+    user.waiter = waiter;
     this.slots.wait(waiter);
   }
 
   /** Gives up waiting, or connecting. */
   leave(user: UpstreamUser): void {
-    const waiter = this.waiting.get(user);
+    const { waiter } = user;
     if (waiter !== undefined) {
-      this.waiting.delete(user);
+      user.waiter = undefined;
       this.slots.leave(waiter);
       return;
     }
@@ -126,7 +127,7 @@ export class UpstreamPool implements ConnectionOwner, SlotHolder {
   }
 
   destroyAll(): void {
-    for (const user of [...this.waiting.keys()]) this.leave(user);
+    for (const waiter of this.slots.waitersOf(this)) this.leave((waiter as PoolWaiter).user);
     this.retire();
     for (const connection of [...this.open]) connection.destroy();
   }
