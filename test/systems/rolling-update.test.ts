@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
-import { type BackendServer, hasHaproxy, startHaproxy } from '../support/haproxy.ts';
+import { type BackendServer, type Haproxy, hasHaproxy, startHaproxy } from '../support/haproxy.ts';
 import { endAll } from '../support/jwtgate-process.ts';
+import { hasNginx, type NginxBalancer, startNginx } from '../support/nginx-balancer.ts';
 import { freePort, hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { type RunningGate, runGate, secretOf, tokenOf } from '../support/running-gate.ts';
 import { startLoad } from '../support/steady-load.ts';
@@ -11,37 +12,33 @@ import { until } from '../support/until.ts';
 
 // What a Deployment behind a Service does: replicas are replaced one by one while requests go on. Every token is for one
 // request, and Redis is where the replicas tell each other; so a request that anyone tried twice would be refused.
-const missing = [!hasHaproxy && 'haproxy', !hasRedis && 'redis-server'].filter(Boolean);
-const because = missing.length > 0 ? ` (needs ${missing.join(' and ')})` : '';
+const needs = (what: Readonly<Record<string, boolean>>) => {
+  const missing = Object.keys(what).filter((program) => !what[program]);
+  return { isMissing: missing.length > 0, because: missing.length > 0 ? ` (needs ${missing.join(' and ')})` : '' };
+};
+const { isMissing, because } = needs({ haproxy: hasHaproxy, 'redis-server': hasRedis });
+const forNginx = needs({ nginx: hasNginx, 'redis-server': hasRedis });
 
 afterEach(endAll);
 
-describe.skipIf(missing.length > 0).each(['auto', 'node'] as const)(
+describe.skipIf(isMissing).each(['auto', 'node'] as const)(
   `three replicas behind HAProxy, lane %s${because}`,
   (lane) => {
     test('are replaced one by one under load, and no request is lost, no token taken twice', async () => {
       await using system = await startSystem({ lane });
-      const load = system.startLoad();
-      let interrupted = 0;
-      for (const replica of system.replicas) {
-        await system.isServedBy(replica);
-        replica.gate.process.signal('SIGTERM');
-        interrupted += Number((await replica.gate.process.logged('draining')).active_requests);
-        expect(await replica.gate.process.ended).toBe(0);
-        await replica.start();
-      }
-      for (const replica of system.replicas) await system.isServedBy(replica);
-      await load.stop();
-      expect(load.failures).toEqual([]);
-      expect(interrupted).toBeGreaterThan(0);
-      expect(load.succeeded).toBeGreaterThan(100);
-      expect(system.usedTwice).toEqual([]);
-      expect(system.used).toBe(load.succeeded);
+      await replaceOneByOne(system);
     }, 60_000);
   },
 );
 
-describe.skipIf(missing.length > 0)(`three replicas behind HAProxy: what would be lost otherwise${because}`, () => {
+describe.skipIf(forNginx.isMissing)(`three replicas behind nginx${forNginx.because}`, () => {
+  test('are replaced under load though it asks nobody’s health, and nothing is lost, no token taken twice', async () => {
+    await using system = await startSystem({ front: startNginx, drainDelay: '0s' });
+    await replaceOneByOne(system);
+  }, 60_000);
+});
+
+describe.skipIf(isMissing)(`three replicas behind HAProxy: what would be lost otherwise${because}`, () => {
   test('a replica that is killed takes the requests under way with it, and this test sees that', async () => {
     await using system = await startSystem();
     const load = system.startLoad();
@@ -50,7 +47,7 @@ describe.skipIf(missing.length > 0)(`three replicas behind HAProxy: what would b
     victim.gate.process.signal('SIGKILL');
     await until(
       'HAProxy has noticed',
-      async () => (await system.haproxy.state(victim.name)).startsWith('DOWN'),
+      async () => (await system.balancer.state?.(victim.name))?.startsWith('DOWN') === true,
       20_000,
     );
     await load.stop();
@@ -73,6 +70,25 @@ describe.skipIf(missing.length > 0)(`three replicas behind HAProxy: what would b
   });
 });
 
+async function replaceOneByOne(system: Awaited<ReturnType<typeof startSystem>>): Promise<void> {
+  const load = system.startLoad();
+  let interrupted = 0;
+  for (const replica of system.replicas) {
+    await system.isServedBy(replica);
+    replica.gate.process.signal('SIGTERM');
+    interrupted += Number((await replica.gate.process.logged('draining')).active_requests);
+    expect(await replica.gate.process.ended).toBe(0);
+    await replica.start();
+  }
+  for (const replica of system.replicas) await system.isServedBy(replica);
+  await load.stop();
+  expect(load.failures).toEqual([]);
+  expect(interrupted).toBeGreaterThan(0);
+  expect(load.succeeded).toBeGreaterThan(100);
+  expect(system.usedTwice).toEqual([]);
+  expect(system.used).toBe(load.succeeded);
+}
+
 interface Replica extends BackendServer {
   gate: RunningGate;
   start(): Promise<void>;
@@ -82,9 +98,11 @@ interface SystemOptions {
   readonly lane?: 'auto' | 'node';
   readonly drainDelay?: string;
   readonly checkEveryMs?: number;
+  readonly front?: (replicas: readonly BackendServer[]) => Promise<NginxBalancer>;
 }
 
-async function startSystem({ lane = 'auto', drainDelay = '2s', checkEveryMs = 100 }: SystemOptions = {}) {
+async function startSystem(options: SystemOptions = {}) {
+  const { lane = 'auto', drainDelay = '2s', checkEveryMs = 100, front } = options;
   const redis = await startRedis();
   const service = await startService();
   const replicas: Replica[] = [];
@@ -102,12 +120,13 @@ async function startSystem({ lane = 'auto', drainDelay = '2s', checkEveryMs = 10
     };
     replicas.push(replica);
   }
-  const haproxy = await startHaproxy(replicas, checkEveryMs);
+  const balancer: NginxBalancer & Partial<Haproxy> =
+    (await front?.(replicas)) ?? (await startHaproxy(replicas, checkEveryMs));
   let tokens = 0;
   const served = new Map<string, number>();
   return {
     replicas,
-    haproxy,
+    balancer,
     get used() {
       return service.used.size;
     },
@@ -117,7 +136,7 @@ async function startSystem({ lane = 'auto', drainDelay = '2s', checkEveryMs = 10
     underWay: ({ name }: Replica) => service.underWay.get(name) ?? 0,
     startLoad: () => {
       const load = startLoad({
-        port: haproxy.port,
+        port: balancer.port,
         clients: 16,
         next: () => {
           tokens += 1;
@@ -141,7 +160,7 @@ async function startSystem({ lane = 'auto', drainDelay = '2s', checkEveryMs = 10
     },
     async [Symbol.asyncDispose]() {
       await endAll();
-      await haproxy[Symbol.asyncDispose]();
+      await balancer[Symbol.asyncDispose]();
       await service.close();
       await redis[Symbol.asyncDispose]();
     },
