@@ -3,6 +3,7 @@ import { isRequestField } from '../field-lists.ts';
 import { fieldValue } from '../framing.ts';
 import { fieldRecord } from '../http2/answer-fields.ts';
 import { errorCodes } from '../http2/error-codes.ts';
+import { resetStream } from '../http2/reset-stream.ts';
 import type { CallEvents, CallFailure, CallRequest, UpstreamCall } from './upstream-call.ts';
 import type { UpstreamSession, UpstreamSessions } from './upstream-sessions.ts';
 
@@ -122,7 +123,7 @@ export function startHttp2Call(call: CallRequest, sessions: UpstreamSessions, ev
       if (held === undefined || stream === undefined) return;
       const isSilent = held.bytesRead === bytesBefore && performance.now() - startedMs > silenceMs;
       if (isSilent) held.retire();
-      stream.close(errorCodes.cancel);
+      resetStream(stream, errorCodes.cancel);
     },
   };
 }

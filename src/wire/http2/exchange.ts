@@ -14,6 +14,7 @@ import { Watch } from '../watch.ts';
 import { answerFields, fieldRecord } from './answer-fields.ts';
 import { errorCodes } from './error-codes.ts';
 import { grpcRefusal, speaksGrpc } from './grpc.ts';
+import { resetStream } from './reset-stream.ts';
 
 export interface Http2ExchangeInput {
   readonly stream: ServerHttp2Stream;
@@ -348,7 +349,7 @@ export class Http2Exchange implements CallEvents {
     if (this.over) return;
     this.cutBy ??= by;
     this.dropCall();
-    this.stream.close(errorCode === errorCodes.noError ? errorCodes.internalError : errorCode);
+    resetStream(this.stream, errorCode === errorCodes.noError ? errorCodes.internalError : errorCode);
   }
 
   /** Ends an answer that is still streaming where its permit is over. */

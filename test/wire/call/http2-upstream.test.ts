@@ -174,6 +174,27 @@ describe('an upstream of HTTP/2', () => {
     expect(await rig.gate.gotOutcomes(1)).toMatchObject([{ status: 200, end: 'upstreamGone' }]);
   });
 
+  test.for(['', 'some of it'])(
+    'that answers, whole, while a body (%j) is still coming ends no process: Node aborts over streams it destroyed',
+    async (beginning) => {
+      const { client, rig } = await startBetween(({ stream }) => {
+        stream.resume().respond({ ':status': 200 });
+        stream.end('enough');
+      });
+      for (let i = 0; i < 10; i++) {
+        const calls = Array.from({ length: 10 }, () => client.open({ ':method': 'POST', ':path': '/' }));
+        for (const call of calls) {
+          call.on('error', () => undefined);
+          if (beginning !== '') call.write(beginning);
+        }
+        const answers = await Promise.all(calls.map(answerOf));
+        expect(answers.every(({ body }) => body === 'enough')).toBe(true);
+      }
+      const outcomes = await rig.gate.gotOutcomes(100);
+      expect(outcomes.every(({ end }) => end === 'complete')).toBe(true);
+    },
+  );
+
   test('that resets before it answers is unavailable', async () => {
     const { client, rig } = await startBetween(({ stream }) => stream.close(2));
     const call = client.open(grpc);
