@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest';
 import { fuzzHttp2 } from './fuzz-http2.ts';
 
-test('hostile and mangled frames of HTTP/2: nothing hangs, nothing goes unjudged, memory is bounded', {
-  timeout: 60_000,
-}, async () => {
-  const { judged, forwarded, byLane, ends } = await fuzzHttp2({ seed: 20_261_122, connections: 150 });
-  expect(judged).toBeGreaterThan(50);
-  expect(forwarded).toBeGreaterThan(30);
-  expect(byLane.http2).toBeGreaterThan(50);
-  expect(Object.keys(ends)).toEqual(expect.arrayContaining(['complete', 'malformed']));
-});
+test.for(['http1', 'http2'] as const)(
+  'hostile and mangled frames of HTTP/2 before an upstream of %s: nothing hangs, nothing goes unjudged, memory is bounded',
+  { timeout: 60_000 },
+  async (upstream) => {
+    const run = { seed: 20_261_122, connections: 100, upstream };
+    const { judged, forwarded, byLane, ends } = await fuzzHttp2(run);
+    expect(judged).toBeGreaterThan(50);
+    expect(forwarded).toBeGreaterThan(30);
+    expect(byLane.http2).toBeGreaterThan(50);
+    expect(Object.keys(ends)).toEqual(expect.arrayContaining(['complete', 'malformed']));
+  },
+);

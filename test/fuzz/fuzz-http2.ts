@@ -22,6 +22,13 @@ const unreadMs = 800;
 /** What one round may add to the memory of this process, clients included. */
 const mostGrowthBytes = 400 * 1024 * 1024;
 
+export interface Http2FuzzRun {
+  readonly seed: number;
+  readonly connections: number;
+  /** What the upstream speaks. */
+  readonly upstream: 'http1' | 'http2';
+}
+
 export interface Http2FuzzCounts extends FuzzCounts {
   /** How connections ended, by the front door's word. */
   readonly ends: Readonly<Record<string, number>>;
@@ -32,14 +39,8 @@ export interface Http2FuzzCounts extends FuzzCounts {
  * where more requests were judged than streams opened, where memory grows without bound, or where an honest client is
  * not served beside and after it all.
  */
-export async function fuzzHttp2({
-  seed,
-  connections,
-}: {
-  seed: number;
-  connections: number;
-}): Promise<Http2FuzzCounts> {
-  const world = await startFuzzWorld(createRandom(seed));
+export async function fuzzHttp2({ seed, connections, upstream }: Http2FuzzRun): Promise<Http2FuzzCounts> {
+  const world = await startFuzzWorld(createRandom(seed), upstream);
   const ends: Record<string, number> = {};
   const door = await createFrontDoor({
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },

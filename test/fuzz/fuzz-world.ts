@@ -1,11 +1,13 @@
+import type { ServerHttp2Stream } from 'node:http2';
 import type { Outcome } from '../../src/gate/gate.ts';
-import { type RawUpstream, readRequests, startRawUpstream, type UpstreamConnection } from '../support/upstream.ts';
+import type { Upstream } from '../../src/gate/policy.ts';
+import { startHttp2Upstream } from '../support/http2-upstream.ts';
+import { type ReceivedRequest, readRequests, startRawUpstream, type UpstreamConnection } from '../support/upstream.ts';
 import { allow, type FakeGate, fakeGate, refusal } from '../wire/fake-gate.ts';
 
 /** The gate and the upstream that fuzzed clients meet, both of changing moods. */
 export interface FuzzWorld {
   readonly gate: FakeGate;
-  readonly upstream: RawUpstream;
   /**
    * Throws where anything reached the upstream that was not judged, or more often than it was, or where a request was
    * finished twice or never.
@@ -42,23 +44,83 @@ const timeouts = { headerMs: 400, idleMs: 400, connectMs: 400, responseMs: 400, 
 /** Longer than all of them together, on a busy machine. */
 export const mostMs = 10_000;
 
-export async function startFuzzWorld(random: () => number): Promise<FuzzWorld> {
+/** `speaks`: what the upstream does. */
+export async function startFuzzWorld(random: () => number, speaks: 'http1' | 'http2' = 'http1'): Promise<FuzzWorld> {
+  if (speaks === 'http2') {
+    const upstream = await startHttp2Upstream(({ stream }) => answerByHttp2(stream, random));
+    const gate = judgingGate(upstream.upstream, random);
+    const received = () =>
+      upstream.requests.map(({ headers }) => ({
+        method: headers[':method'] ?? '',
+        target: headers[':path'] ?? '',
+        headers: headers as Received['headers'],
+      }));
+    return { gate, check: () => check(received(), gate), close: upstream.close };
+  }
   const upstream = await startRawUpstream((unanswered, connection) => reply(unanswered, connection, random));
-  const gate = judgingGate(upstream, random);
-  return { gate, upstream, check: () => check(upstream, gate), close: upstream.close };
+  const gate = judgingGate(upstream.upstream, random);
+  // Throws where a strict reader finds anything but requests.
+  const received = () => upstream.connections.flatMap((connection) => readRequests(connection.received).requests);
+  return { gate, check: () => check(received(), gate), close: upstream.close };
+}
+
+/** A request as it came to the upstream. */
+type Received = Pick<ReceivedRequest, 'method' | 'target' | 'headers'>;
+
+/** What an upstream of HTTP/2 may do with a stream; never refuse it untouched, which would allow any request again. */
+const manners: readonly ((stream: ServerHttp2Stream) => void)[] = [
+  (stream) => answerInFull(stream),
+  (stream) => answerInFull(stream),
+  (stream) => answerInFull(stream),
+  (stream) => stream.respond({ ':status': 204 }, { endStream: true }),
+  (stream) => {
+    stream.additionalHeaders({ ':status': 103, link: '</a>' });
+    answerInFull(stream);
+  },
+  (stream) => {
+    stream.respond({ ':status': 200 }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.end('with trailers');
+  },
+  (stream) => {
+    stream.respond({ ':status': 200, 'content-length': '99' });
+    stream.write('short');
+    setImmediate(() => stream.close(2));
+  },
+  (stream) => stream.close(8),
+  (stream) => stream.close(0),
+  // Naming the last stream that there can be: one beyond what it names may be sent again.
+  (stream) => stream.session?.goaway(0, 0x7fffffff),
+  (stream) => stream.session?.destroy(),
+  () => undefined,
+];
+
+function answerInFull(stream: ServerHttp2Stream): void {
+  stream.respond({ ':status': 200 });
+  stream.end('hello');
+}
+
+function answerByHttp2(stream: ServerHttp2Stream, random: () => number): void {
+  const answer = manners[Math.floor(random() * manners.length)];
+  stream.resume();
+  const act = () => {
+    if (!stream.destroyed) answer?.(stream);
+  };
+  if (random() < 0.3) setImmediate(act);
+  else act();
 }
 
 /** Every request gets an id of its own that only the gate can give; some are refused, some decided late. */
-function judgingGate(upstream: RawUpstream, random: () => number): FakeGate {
+function judgingGate(upstream: Upstream, random: () => number): FakeGate {
   const gate = fakeGate({
-    upstream: upstream.upstream,
+    upstream,
     timeouts,
     decide: (head) => {
-      const headers = allow(upstream.upstream, head).headers;
+      const headers = allow(upstream, head).headers;
       const decision =
         random() < 0.15
           ? refusal('tokenMissing')
-          : allow(upstream.upstream, head, { headers: [...headers, 'X-Judged', head.id] });
+          : allow(upstream, head, { headers: [...headers, 'X-Judged', head.id] });
       return random() < 0.2 ? new Promise((resolve) => setImmediate(resolve, decision)) : decision;
     },
   });
@@ -85,20 +147,16 @@ function reply(unanswered: string, connection: UpstreamConnection, random: () =>
   return text === '' ? undefined : text;
 }
 
-function check(upstream: RawUpstream, gate: FakeGate): FuzzCounts {
+function check(received: readonly Received[], gate: FakeGate): FuzzCounts {
   const asked = new Map(gate.heads.map((head) => [head.id, head]));
   const timesForwarded = new Map<string, number>();
-  for (const { received } of upstream.connections) {
-    // Throws where a strict reader finds anything but requests.
-    const { requests } = readRequests(received);
-    for (const { headers, method, target } of requests) {
-      const id = headers['x-judged'] ?? '';
-      const head = asked.get(id);
-      if (head === undefined) throw new Error(`unjudged upstream: ${method} ${target} (${id})`);
-      if (head.method !== method || head.target !== target) throw new Error(`other than judged: ${method} ${target}`);
-      if (headers['x-user'] !== 'verified') throw new Error(`a spoofed identity: ${headers['x-user']}`);
-      timesForwarded.set(id, (timesForwarded.get(id) ?? 0) + 1);
-    }
+  for (const { headers, method, target } of received) {
+    const id = headers['x-judged'] ?? '';
+    const head = asked.get(id);
+    if (head === undefined) throw new Error(`unjudged upstream: ${method} ${target} (${id})`);
+    if (head.method !== method || head.target !== target) throw new Error(`other than judged: ${method} ${target}`);
+    if (headers['x-user'] !== 'verified') throw new Error(`a spoofed identity: ${headers['x-user']}`);
+    timesForwarded.set(id, (timesForwarded.get(id) ?? 0) + 1);
   }
   for (const [id, times] of timesForwarded) {
     const method = asked.get(id)?.method ?? '';

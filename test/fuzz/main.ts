@@ -10,7 +10,8 @@ import type { FuzzCounts } from './fuzz-world.ts';
 const protocols = {
   http1: (seed: number) => fuzzLanes({ seed, connections: 300, over: 'tcp' }),
   tls: (seed: number) => fuzzLanes({ seed, connections: 300, over: 'tls' }),
-  http2: (seed: number) => fuzzHttp2({ seed, connections: 150 }),
+  http2: (seed: number) => fuzzHttp2({ seed, connections: 150, upstream: 'http1' }),
+  'http2-to-http2': (seed: number) => fuzzHttp2({ seed, connections: 150, upstream: 'http2' }),
 } satisfies Record<string, (seed: number) => Promise<FuzzCounts>>;
 type Protocol = keyof typeof protocols;
 const names = Object.keys(protocols) as Protocol[];
