@@ -53,15 +53,23 @@ const empty: LocationContent = { kind: 'empty' };
 
 type HeadToSearch = Pick<RequestHead, 'headers'>;
 
-/** Reads one location; a name that stands twice is ambiguous even where both values agree. */
-export function readLocation(head: HeadToSearch, query: string | undefined, location: TokenLocation): LocationContent {
+/**
+ * Reads one location; a name that stands twice is ambiguous even where both values agree. `all`: those that are read
+ * together, of which one may be spelled like another.
+ */
+export function readLocation(
+  head: HeadToSearch,
+  query: string | undefined,
+  location: TokenLocation,
+  all: readonly TokenLocation[] = [],
+): LocationContent {
   switch (location.kind) {
     case 'header':
       return readHeader(head, location.name, location.scheme);
     case 'query':
       return readQuery(query, location.name);
     case 'cookie':
-      return readCookie(head, location.name);
+      return readCookie(head, location.name, all);
     case 'websocketProtocol':
       return readWebSocketProtocol(head, location.name);
   }
@@ -103,7 +111,7 @@ function readQuery(query: string | undefined, name: string): LocationContent {
   return { kind: 'ambiguous', detail: `the query parameter ${name} can be read in more than one way` };
 }
 
-function readCookie(head: HeadToSearch, name: string): LocationContent {
+function readCookie(head: HeadToSearch, name: string, all: readonly TokenLocation[]): LocationContent {
   const folded = foldCookieName(name);
   let value: string | undefined;
   for (const line of headerValues(head, 'cookie')) {
@@ -112,12 +120,16 @@ function readCookie(head: HeadToSearch, name: string): LocationContent {
       if (cookie?.name === name) {
         if (value !== undefined) return { kind: 'ambiguous', detail: `the cookie ${name} stands more than once` };
         value = cookie.value;
-      } else if (cookie !== undefined && isRespelled(cookie, folded)) {
+      } else if (cookie !== undefined && isRespelled(cookie, folded) && !isCookieOf(all, cookie.name)) {
         return { kind: 'ambiguous', detail: `a token in another spelling of the cookie ${name}` };
       }
     }
   }
   return value === undefined ? empty : { kind: 'token', unverifiedToken: value };
+}
+
+function isCookieOf(locations: readonly TokenLocation[], name: string): boolean {
+  return locations.some((location) => location.kind === 'cookie' && location.name === name);
 }
 
 /** Pages can't set headers of a WebSocket handshake, but offer subprotocols (RFC 6455 section 4.1). */
@@ -167,7 +179,7 @@ export function locateToken(
   let place: TokenLocation | undefined;
   let copies: TokenLocation[] | undefined;
   for (const location of locations) {
-    const content = readLocation(head, query, location);
+    const content = readLocation(head, query, location, locations);
     if (content.kind === 'ambiguous') return content;
     if (content.kind === 'empty') continue;
     if (place === undefined) {

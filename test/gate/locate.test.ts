@@ -12,6 +12,16 @@ const locate = (headers: string[], queryText?: string, locations: readonly Token
   locateToken({ headers }, queryText, locations);
 
 describe('a token is found', () => {
+  it('in either of two cookies that a lenient server takes for one, where the tenant has both', () => {
+    const both = ['access.token', 'access_token'].map((name) => ({ kind: 'cookie', name }) as const);
+    for (const { name } of both) {
+      const found = locate(['Cookie', `${name}=aa.bb.cc`], undefined, both);
+      expect(found).toMatchObject({ kind: 'found', unverifiedToken: 'aa.bb.cc', location: { name } });
+    }
+    const two = locate(['Cookie', 'access.token=aa.bb.cc; access_token=aa.bb.dd'], undefined, both);
+    expect(two.kind).toBe('ambiguous');
+  });
+
   it.each([
     ['after its scheme', ['Authorization', 'Bearer a.b.c'], undefined, header],
     ['after its scheme in any letter case', ['authorization', 'bEaReR a.b.c'], undefined, header],
