@@ -64,9 +64,10 @@ make_debian() {
   command -v debootstrap >/dev/null || fail 'debootstrap is not installed'
   local mirror
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | sed -n 1p)
+  [ -n "$mirror" ] || fail 'apt knows no mirror of Debian 12'
   rm -rf "$debian"
-  timeout 240 debootstrap --variant=minbase --include=ca-certificates,libstdc++6,libgomp1,tzdata bookworm "$debian" \
-    "${mirror:-http://deb.debian.org/debian}" >"$dir/debootstrap.log" || fail "debootstrap: $(tail -n 1 "$dir/debootstrap.log")"
+  timeout 240 debootstrap --variant=minbase --include=ca-certificates,libstdc++6,libgomp1,tzdata bookworm "$debian" "$mirror" \
+    >"$dir/debootstrap.log" || fail "debootstrap: $(tail -n 1 "$dir/debootstrap.log")"
   rm -rf "$debian"/var/lib/apt/lists/*
   touch "$debian/made"
 }
