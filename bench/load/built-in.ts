@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { createAnswerReader } from './answer-reader.ts';
-import { frameRequest, type LoadResult, type LoadSpec } from './load.ts';
+import { frameRequest, type LoadSpec } from './load.ts';
+import { tellResult } from './tell-result.ts';
 
 /** The load for machines without wrk: the same work, but it costs about as much CPU as the proxy it measures. */
 
@@ -51,19 +52,7 @@ function connectTo({ port, protocol }: LoadSpec): Socket {
 }
 
 function finish(): never {
-  const durationMs = performance.now() - begin;
-  const sorted = latenciesMs.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-  const result: LoadResult = {
-    requests: sorted.length,
-    durationMs,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-    refused,
-    socketErrors,
-  };
-  process.stdout.write(`${JSON.stringify(result)}\n`);
-  process.exit(0);
+  tellResult({ latenciesMs, durationMs: performance.now() - begin, refused, socketErrors });
 }
 
 /** The next request's bytes; undefined when a pool that is used once is used up. */

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type ConnectionOptions, connect, createSecureContext } from 'node:tls';
 import { createAnswerReader } from './answer-reader.ts';
-import { frameRequest, type LoadResult, type LoadSpec } from './load.ts';
+import { frameRequest, type LoadSpec } from './load.ts';
+import { tellResult } from './tell-result.ts';
 
 /**
  * Connections that serve one request each, by TLS 1.3: with a full handshake, or with a session of the connection
@@ -37,7 +38,8 @@ notAsWanted = 0;
 const begin = performance.now();
 const endMs = begin + spec.durationMs;
 await Promise.all(Array.from({ length: spec.connections }, (_, index) => connectInTurn(first[index])));
-finish();
+// A session that was not resumed, or one that was where none should be, is no measurement.
+tellResult({ latenciesMs, durationMs: performance.now() - begin, refused: refused + notAsWanted, socketErrors });
 
 async function connectInTurn(begun: Buffer | undefined): Promise<void> {
   for (let session = begun; performance.now() < endMs; ) session = await visit(session);
@@ -69,20 +71,4 @@ function visit(session: Buffer | undefined): Promise<Buffer | undefined> {
     );
     socket.write(`${before}${tokens[sent++ % tokens.length]}${after}`);
   });
-}
-
-function finish(): never {
-  const sorted = latenciesMs.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-  const result: LoadResult = {
-    requests: sorted.length,
-    durationMs: performance.now() - begin,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-    // A session that was not resumed, or one that was where none should be, is no measurement.
-    refused: refused + notAsWanted,
-    socketErrors,
-  };
-  process.stdout.write(`${JSON.stringify(result)}\n`);
-  process.exit(0);
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type ClientHttp2Session, connect } from 'node:http2';
-import { http2Streams, type LoadResult, type LoadSpec } from './load.ts';
+import { http2Streams, type LoadSpec } from './load.ts';
+import { tellResult } from './tell-result.ts';
 
 /** The load of HTTP/2 for machines without h2load: the same work, at several times its cost. */
 
@@ -21,19 +22,7 @@ const sessions = Array.from({ length: spec.connections }, () => {
   return session;
 });
 await Promise.all(sessions.flatMap((session) => Array.from({ length: http2Streams }, () => requestInTurn(session))));
-const sorted = latenciesMs.toSorted((a, b) => a - b);
-const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-const durationMs = performance.now() - begin;
-const result: LoadResult = {
-  requests: sorted.length,
-  durationMs,
-  p50Ms: at(0.5),
-  p99Ms: at(0.99),
-  refused,
-  socketErrors,
-};
-process.stdout.write(`${JSON.stringify(result)}\n`);
-process.exit(0);
+tellResult({ latenciesMs, durationMs: performance.now() - begin, refused, socketErrors });
 
 async function requestInTurn(session: ClientHttp2Session): Promise<void> {
   while (performance.now() < endMs && !session.destroyed) await request(session);
