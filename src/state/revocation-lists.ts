@@ -165,7 +165,7 @@ export function createListFetcher(
   const fetchDocument = createDocumentFetcher(env, nowMs);
   const redis = createRedisLists({ onNews });
   return {
-    fetch: (request) => (isRedisList(request.url) ? redis : { fetch: fetchDocument }).fetch(request),
+    fetch: (request) => (isRedisList(request.url) ? redis.fetch(request) : fetchDocument(request)),
     close: redis.close,
   };
 }
