@@ -4,6 +4,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Upstream } from '../../gate/policy.ts';
 import { nodeHttp2 } from '../http2/node-http2.ts';
 import { tlsOptions } from '../upstream-pool.ts';
+import { type InLine, outOfLine, WaitingLine } from '../waiting-line.ts';
 
 /** A connection of HTTP/2 to an upstream, with room for one stream more, which is taken. */
 export interface UpstreamSession {
@@ -74,37 +75,42 @@ interface Held {
   idle: NodeJS.Timeout | undefined;
 }
 
+interface Waiter extends InLine<Waiter> {
+  readonly taker: SessionTaker;
+}
+
 class SessionPool {
   private readonly upstream: Upstream;
   private readonly held = new Set<Held>();
   private readonly connecting = new Set<Socket>();
-  /** In order of arrival. */
-  private readonly waiting = new Set<SessionTaker>();
+  private readonly waiting = new WaitingLine<Waiter>();
 
   constructor(upstream: Upstream) {
     this.upstream = upstream;
   }
 
   take(taker: SessionTaker): () => void {
-    this.waiting.add(taker);
+    const waiter: Waiter = { ...outOfLine, taker };
+    this.waiting.join(waiter);
     this.serve();
-    return () => void this.waiting.delete(taker);
+    return () => void this.waiting.leave(waiter);
   }
 
   /** Gives room to those who wait, and connects where there is none. */
   private serve(): void {
     for (const held of this.held) {
       while (held.usable && held.streams < held.maxStreams) {
-        const [taker] = this.waiting;
-        if (taker === undefined) return;
-        this.waiting.delete(taker);
+        const { first } = this.waiting;
+        if (first === undefined) return;
+        this.waiting.leave(first);
         held.streams++;
         clearTimeout(held.idle);
-        taker.onSession(this.lend(held));
+        first.taker.onSession(this.lend(held));
       }
     }
     const open = this.held.size + this.connecting.size;
-    if (this.waiting.size > 0 && this.connecting.size === 0 && open < this.upstream.maxConnections) this.connect();
+    if (this.waiting.first !== undefined && this.connecting.size === 0 && open < this.upstream.maxConnections)
+      this.connect();
   }
 
   private lend(held: Held): UpstreamSession {
@@ -186,9 +192,14 @@ class SessionPool {
   /** Whoever waits, waited for this one. */
   private fail(socket: Socket, error: NodeJS.ErrnoException): void {
     this.connecting.delete(socket);
-    const takers = [...this.waiting];
-    this.waiting.clear();
-    for (const taker of takers) taker.onFailure(error);
+    for (const { taker } of this.dismiss()) taker.onFailure(error);
+  }
+
+  /** All who wait, who wait no more. */
+  private dismiss(): Waiter[] {
+    const waiters = [...this.waiting];
+    for (const waiter of waiters) this.waiting.leave(waiter);
+    return waiters;
   }
 
   retireAll(): void {
@@ -196,7 +207,7 @@ class SessionPool {
   }
 
   destroyAll(): void {
-    this.waiting.clear();
+    this.dismiss();
     for (const socket of this.connecting) socket.destroy();
     for (const { session } of [...this.held]) session.destroy();
   }
