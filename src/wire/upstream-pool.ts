@@ -3,7 +3,13 @@ import { Agent as TlsAgent } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import type { Upstream } from '../gate/policy.ts';
 import type { Bridge } from './call/bridge.ts';
-import type { AllUpstreamSlots, SlotHolder, SlotWaiter, UpstreamSlots } from './upstream-slots.ts';
+import {
+  type AllUpstreamSlots,
+  idleConnectionMs,
+  type SlotHolder,
+  type SlotWaiter,
+  type UpstreamSlots,
+} from './upstream-slots.ts';
 import { outOfLine } from './waiting-line.ts';
 
 /** A lane's connections to one upstream through Node's client, by `Upstream.key`. */
@@ -34,13 +40,6 @@ export interface UpstreamPools {
   close(): void;
 }
 
-/**
- * How long an unused connection is kept where the upstream gives no hint (Keep-Alive: timeout, which Node honours).
- * Below the 5 s after which common servers hang up without having said so: a request that meets such a connection
- * fails, and only an idempotent one may be sent again.
- */
-const idleConnectionMs = 4_000;
-
 /** `bridge`: to upstreams that speak HTTP/2. */
 export function createUpstreamPools(bridge: Bridge, slots: AllUpstreamSlots): UpstreamPools {
   const pools = new Map<string, UpstreamPool>();
@@ -67,6 +66,7 @@ export function createUpstreamPools(bridge: Bridge, slots: AllUpstreamSlots): Up
   };
 }
 
+/** Node honours the upstream's hint by itself. */
 const keptAlive: AgentOptions = { keepAlive: true, timeout: idleConnectionMs };
 
 /** What leads to a bridge is no connection to the upstream: those are counted behind it. */

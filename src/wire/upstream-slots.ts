@@ -1,6 +1,13 @@
 import type { Upstream } from '../gate/policy.ts';
 import { type InLine, WaitingLine } from './waiting-line.ts';
 
+/**
+ * How long an unused connection is kept where the upstream gives no hint (Keep-Alive: timeout). Below the 5 s after which
+ * common servers hang up without having said so: a request that meets such a connection fails, and only an idempotent one
+ * may be sent again.
+ */
+export const idleConnectionMs = 4_000;
+
 /** A lane's connections to one upstream. */
 export interface SlotHolder {
   /** Closes a connection that nobody uses, and gives its slot back before it returns; false where there is none. */

@@ -1,15 +1,9 @@
 import type { Upstream } from '../../gate/policy.ts';
 import type { Bridge } from '../call/bridge.ts';
-import type { SlotHolder, SlotWaiter, UpstreamSlots } from '../upstream-slots.ts';
+import { idleConnectionMs, type SlotHolder, type SlotWaiter, type UpstreamSlots } from '../upstream-slots.ts';
 import { outOfLine } from '../waiting-line.ts';
 import type { CoarseTimer } from './timers.ts';
 import { type ConnectionOwner, UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
-
-/**
- * How long an unused connection is kept where the upstream gives no hint. Below the 5 s after which common servers hang
- * up without having said so.
- */
-const idleMs = 4_000;
 
 /** Closed this long before the upstream says it would. */
 const hintMarginMs = 1_000;
@@ -83,7 +77,7 @@ export class UpstreamPool implements ConnectionOwner, SlotHolder {
   /** The connection has nothing of its last user left on it, in either direction; `keepAliveMs`: the upstream's word. */
   release(connection: UpstreamConnection, keepAliveMs: number | undefined): void {
     connection.user = undefined;
-    const keptMs = keepAliveMs === undefined ? idleMs : keepAliveMs - hintMarginMs;
+    const keptMs = keepAliveMs === undefined ? idleConnectionMs : keepAliveMs - hintMarginMs;
     if (this.retired || keptMs <= 0 || connection.socket.destroyed) {
       connection.destroy();
       return;
