@@ -8,3 +8,18 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
     await delay(2);
   }
 }
+
+/** Waits until a count that has begun to grow no longer does: who takes has not begun, and every buffer on the way is full. */
+export async function untilStill(count: () => number, withinMs = 20_000): Promise<void> {
+  let before = -1;
+  await until(
+    'nothing moves any more',
+    async () => {
+      const isSame = before === count() && before > 0;
+      before = count();
+      if (!isSame) await delay(200);
+      return isSame;
+    },
+    withinMs,
+  );
+}

@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { untilStill } from '../support/until.ts';
 
 const bodyBytes = 200 * 1024 * 1024;
 /** While nothing moves: what stands in the streams' own buffers. */
@@ -69,14 +69,6 @@ function pull(socket: Socket, wanted: number): { start: () => void; done: Promis
   };
 }
 
-/** Waits until nothing moves any more: the reader has not begun, and every buffer on the way is full. */
-async function stuck(pushed: () => number): Promise<void> {
-  for (let before = -1; before !== pushed(); ) {
-    before = pushed();
-    await delay(200);
-  }
-}
-
 test('a slow client and a fast upstream: 200 MiB down leave memory flat', { timeout: 60_000 }, async () => {
   let pushing: ReturnType<typeof push> | undefined;
   const upstreamPort = await startUpstream((socket) => {
@@ -91,7 +83,7 @@ test('a slow client and a fast upstream: 200 MiB down leave memory flat', { time
   const before = await rss();
   client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   const pulling = pull(client, bodyBytes);
-  await stuck(() => pushing?.pushed() ?? -2);
+  await untilStill(() => pushing?.pushed() ?? -2);
   expect((await rss()) - before).toBeLessThan(mostHeldBytes);
   expect(pushing?.pushed()).toBeLessThan(bodyBytes / 4);
   pulling.start();
@@ -120,7 +112,7 @@ test.for([
     const { pushed } = push(client);
     const upstreamSocket = await reached.promise;
     const pulling = pull(upstreamSocket, bodyBytes);
-    await stuck(pushed);
+    await untilStill(pushed);
     expect((await rss()) - before).toBeLessThan(mostHeldBytes);
     expect(pushed()).toBeLessThan(bodyBytes / 4);
     pulling.start();

@@ -9,7 +9,7 @@ import {
   startHttp2Upstream,
 } from '../../support/http2-upstream.ts';
 import { openRawClient } from '../../support/raw-client.ts';
-import { until } from '../../support/until.ts';
+import { until, untilStill } from '../../support/until.ts';
 import { allow } from '../fake-gate.ts';
 import { startHttp2 } from '../http2/http2-rig.ts';
 import { startLane } from '../lane-rig.ts';
@@ -106,17 +106,7 @@ describe('an upstream of HTTP/2', () => {
     };
     call.on('drain', push);
     push();
-    let before = -1;
-    await until(
-      'nothing moves any more',
-      async () => {
-        const same = before === sent;
-        before = sent;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        return same;
-      },
-      20_000,
-    );
+    await untilStill(() => sent);
     expect(sent).toBeLessThan(16 * 1024 * 1024);
     let received = 0;
     upstream.requests[0]?.stream.on('data', (bytes: Buffer) => {
@@ -455,17 +445,7 @@ describe('clients of HTTP/1.1 before an upstream of HTTP/2', () => {
     const client = await lane.client();
     client.socket.pause();
     client.socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
-    let before = -1;
-    await until(
-      'nothing moves any more',
-      async () => {
-        const same = before === sent && sent > 0;
-        before = sent;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        return same;
-      },
-      20_000,
-    );
+    await untilStill(() => sent);
     expect(sent).toBeLessThan(24 * 1024 * 1024);
   });
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { answerOf } from '../../support/http2-client.ts';
-import { until } from '../../support/until.ts';
+import { until, untilStill } from '../../support/until.ts';
 import { answerEach, readRequests } from '../../support/upstream.ts';
 import { allow } from '../fake-gate.ts';
 import { startHttp2 } from './http2-rig.ts';
@@ -103,17 +103,7 @@ describe('a request', () => {
     await until('it is connected', () => rig.upstream.connections.length === 1);
     rig.upstream.connections[0]?.socket.pause();
     push();
-    let before = -1;
-    await until(
-      'nothing moves any more',
-      async () => {
-        const same = before === sent;
-        before = sent;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        return same && sent > 0;
-      },
-      20_000,
-    );
+    await untilStill(() => sent);
     expect(sent).toBeLessThan(16 * 1024 * 1024);
   });
 });
@@ -205,17 +195,7 @@ describe('an answer', () => {
     const client = await rig.client();
     const stream = client.open({ ':path': '/' }, true);
     await once(stream, 'response');
-    let before = -1;
-    await until(
-      'nothing moves any more',
-      async () => {
-        const same = before === pushed;
-        before = pushed;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        return same;
-      },
-      20_000,
-    );
+    await untilStill(() => pushed);
     expect(pushed).toBeLessThan(16 * 1024 * 1024);
     let received = 0;
     stream.on('data', (chunk: Buffer) => {
