@@ -1,32 +1,15 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
-import { endAll, type JwtgateProcess, startJwtgate } from '../support/jwtgate-process.ts';
+import { type JwtgateProcess, startJwtgate } from '../support/jwtgate-process.ts';
 import { startCollector } from '../support/otlp-collector.ts';
 import { mintHs256 } from '../support/tokens.ts';
-import { type RawUpstream, startRawUpstream } from '../support/upstream.ts';
+import { executable, packagedRig, secret } from './rig.ts';
 
-const executable = resolve(import.meta.dirname, '../../dist/jwtgate');
-const secret = 'a secret of more than thirty-two bytes';
-
-let directory: string;
-let upstream: RawUpstream;
-
-beforeEach(async () => {
-  if (!existsSync(executable)) throw new Error('dist/jwtgate is not there: npm run build');
-  directory = mkdtempSync(join(tmpdir(), 'jwtgate-packaged-'));
-  upstream = await startRawUpstream();
-});
-
-afterEach(async () => {
-  await endAll();
-  await upstream.close();
-  rmSync(directory, { recursive: true });
-});
+const rig = packagedRig();
 
 describe('the executable serves', () => {
   test('a good request with its claims, and refuses a bad one', async () => {
@@ -35,7 +18,7 @@ describe('the executable serves', () => {
     expect([good.status, await good.text()]).toEqual([200, 'ok']);
     const bad = await fetch(`${url}/orders`, bearer({ sub: 'alice' }, 'another secret of thirty-two bytes or so'));
     expect([bad.status, ((await bad.json()) as { reason: string }).reason]).toEqual([401, 'signatureInvalid']);
-    const requests = upstream.requests();
+    const requests = rig.upstream.requests();
     expect(requests).toHaveLength(1);
     expect(requests[0]?.headers).toMatchObject({ 'x-user-id': 'alice' });
   });
@@ -64,7 +47,7 @@ describe('the executable serves', () => {
     gate.signal('SIGHUP');
     await gate.logged('reload refused: the config before it is still served');
     await fetch(`${url}/`, bearer({ sub: 'alice' }));
-    expect(upstream.requests().map((request) => request.headers['x-reloaded'])).toEqual(['alice', 'alice']);
+    expect(rig.upstream.requests().map((request) => request.headers['x-reloaded'])).toEqual(['alice', 'alice']);
   });
 
   test('until SIGTERM, which it answers with exit code 0', async () => {
@@ -77,11 +60,11 @@ describe('the executable serves', () => {
 
 describe('the executable keeps to itself', () => {
   test('NODE_OPTIONS can load nothing into it', async () => {
-    const intruder = join(directory, 'intruder.cjs');
-    writeFileSync(intruder, `require('node:fs').writeFileSync(${JSON.stringify(join(directory, 'was-here'))}, '')`);
+    const intruder = join(rig.directory, 'intruder.cjs');
+    writeFileSync(intruder, `require('node:fs').writeFileSync(${JSON.stringify(join(rig.directory, 'was-here'))}, '')`);
     const { url } = await run({ NODE_OPTIONS: `--require=${intruder} --inspect=127.0.0.1:0` });
     expect((await fetch(`${url}/`, bearer({ sub: 'alice' }))).status).toBe(200);
-    expect(existsSync(join(directory, 'was-here'))).toBe(false);
+    expect(existsSync(join(rig.directory, 'was-here'))).toBe(false);
   });
 
   test('SIGUSR1 opens no debugger', async () => {
@@ -165,16 +148,15 @@ async function run(env: NodeJS.ProcessEnv = {}): Promise<Running> {
 }
 
 function config(): string {
-  return join(directory, 'config.yaml');
+  return join(rig.directory, 'config.yaml');
 }
 
 function writeConfig({ header = 'X-User-Id' } = {}): void {
-  writeFileSync(join(directory, 'secret'), secret, { mode: 0o600 });
   writeFileSync(
     config(),
     `listen: 127.0.0.1:0
 ops: 127.0.0.1:0
-upstream: http://127.0.0.1:${upstream.port}
+upstream: http://127.0.0.1:${rig.upstream.port}
 tenants:
   acme:
     secret: {file: secret}

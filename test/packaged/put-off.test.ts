@@ -1,36 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { testCertificates } from '../support/certificates.ts';
-import { endAll, startJwtgate } from '../support/jwtgate-process.ts';
+import { startJwtgate } from '../support/jwtgate-process.ts';
 import { hasRedis, startRedis } from '../support/redis-server.ts';
 import { mintHs256 } from '../support/tokens.ts';
-import { type RawUpstream, startRawUpstream } from '../support/upstream.ts';
+import { executable, packagedRig, secret } from './rig.ts';
 
-// What a start leaves for later has to be there when it is asked for (tools/build/put-off.ts).
-const executable = resolve(import.meta.dirname, '../../dist/jwtgate');
-const secret = 'a secret of more than thirty-two bytes';
+/* What a start leaves for later has to be there when it is asked for (tools/build/put-off.ts). */
 
-let directory: string;
-let upstream: RawUpstream;
-
-beforeEach(async () => {
-  if (!existsSync(executable)) throw new Error('dist/jwtgate is not there: npm run build');
-  directory = mkdtempSync(join(tmpdir(), 'jwtgate-later-'));
-  writeFileSync(join(directory, 'secret'), secret, { mode: 0o600 });
-  upstream = await startRawUpstream();
-});
-
-afterEach(async () => {
-  await endAll();
-  await upstream.close();
-  rmSync(directory, { recursive: true });
-});
+const rig = packagedRig();
 
 describe('what comes later is there', () => {
   test('expressions on claims', async () => {
@@ -58,7 +41,7 @@ describe('what comes later is there', () => {
     const { ca, server: own } = testCertificates();
     const server = createServer(own, (_, answer) => answer.end('secure'));
     await once(server.listen(0, '127.0.0.1'), 'listening');
-    writeFileSync(join(directory, 'ca.pem'), ca);
+    writeFileSync(join(rig.directory, 'ca.pem'), ca);
     const { port } = server.address() as AddressInfo;
     const url = await run(`upstream: {url: "https://localhost:${port}", tls: {ca: ca.pem}}`);
     expect(await ask(url, { sub: 'alice' })).toBe(200);
@@ -77,7 +60,7 @@ describe('what comes later is there', () => {
 
 test('a start with a plain config loads neither TLS nor HTTP/2', async () => {
   writeConfig('');
-  const tellModules = join(directory, 'tell-modules.cjs');
+  const tellModules = join(rig.directory, 'tell-modules.cjs');
   writeFileSync(
     tellModules,
     `const write = process.stdout.write.bind(process.stdout);
@@ -87,7 +70,7 @@ test('a start with a plain config loads neither TLS nor HTTP/2', async () => {
      };`,
   );
   const bundle = resolve(import.meta.dirname, '../../dist/jwtgate.cjs');
-  const child = spawn(process.execPath, ['-r', tellModules, bundle, 'run', '-c', join(directory, 'config.yaml')]);
+  const child = spawn(process.execPath, ['-r', tellModules, bundle, 'run', '-c', join(rig.directory, 'config.yaml')]);
   let said = '';
   child.stdout.on('data', (chunk) => {
     said += chunk;
@@ -101,7 +84,7 @@ test('a start with a plain config loads neither TLS nor HTTP/2', async () => {
 /** With these lines for the one tenant; resolves with the proxy's address. */
 async function run(lines: string): Promise<string> {
   writeConfig(lines);
-  const gate = startJwtgate(['run', '-c', join(directory, 'config.yaml')], { executable: [executable] });
+  const gate = startJwtgate(['run', '-c', join(rig.directory, 'config.yaml')], { executable: [executable] });
   const { proxy } = await gate.logged('started');
   expect(gate.stderr).toBe('');
   return `http://${proxy}/`;
@@ -109,10 +92,10 @@ async function run(lines: string): Promise<string> {
 
 function writeConfig(lines: string): void {
   writeFileSync(
-    join(directory, 'config.yaml'),
+    join(rig.directory, 'config.yaml'),
     `listen: 127.0.0.1:0
 ops: 127.0.0.1:0
-upstream: http://127.0.0.1:${upstream.port}
+upstream: http://127.0.0.1:${rig.upstream.port}
 tenants:
   acme:
     secret: {file: secret}

@@ -1,39 +1,23 @@
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
 import { childrenOf, isRunning } from '../support/children.ts';
-import { endAll, type JwtgateProcess, startJwtgate } from '../support/jwtgate-process.ts';
+import { type JwtgateProcess, startJwtgate } from '../support/jwtgate-process.ts';
 import { mintHs256 } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
-import { type RawUpstream, startRawUpstream } from '../support/upstream.ts';
+import { executable, packagedRig, secret } from './rig.ts';
 
 /* A single executable starts itself again: its arguments, its flags and its program lie otherwise than those of sources. */
 
-const executable = resolve(import.meta.dirname, '../../dist/jwtgate');
-const secret = 'a secret of more than thirty-two bytes';
+const rig = packagedRig();
 
-let directory: string;
-let upstream: RawUpstream;
-beforeEach(async () => {
-  if (!existsSync(executable)) throw new Error('dist/jwtgate is not there: npm run build');
-  directory = mkdtempSync(join(tmpdir(), 'jwtgate-packaged-'));
-  upstream = await startRawUpstream();
-});
-afterEach(async () => {
-  await endAll();
-  await upstream.close();
-  rmSync(directory, { recursive: true });
-});
-
-const config = () => join(directory, 'config.yaml');
+const config = () => join(rig.directory, 'config.yaml');
 
 function writeConfig(more = ''): void {
-  writeFileSync(join(directory, 'secret'), secret, { mode: 0o600 });
   const lines = [
     'listen: 127.0.0.1:0',
     'ops: 127.0.0.1:0',
-    `upstream: http://127.0.0.1:${upstream.port}`,
+    `upstream: http://127.0.0.1:${rig.upstream.port}`,
     'workers: 2',
   ];
   writeFileSync(config(), `${lines.join('\n')}\ntenants: {acme: {secret: {file: secret}${more}}}\n`);
@@ -85,7 +69,7 @@ test('two workers serve, reload, and end with the primary; no environment is nee
 });
 
 test('a worker that is killed is replaced by the program that runs, also where another file has taken its place', async () => {
-  const copy = join(directory, 'jwtgate');
+  const copy = join(rig.directory, 'jwtgate');
   copyFileSync(executable, copy);
   const running = await run(copy);
   const { gate } = running;
@@ -106,11 +90,11 @@ test('workers end by themselves when the primary is killed', async () => {
 });
 
 test('NODE_OPTIONS loads nothing into workers, and SIGUSR1 opens no debugger in them', async () => {
-  const intruder = join(directory, 'intruder.cjs');
-  writeFileSync(intruder, `require('node:fs').writeFileSync(${JSON.stringify(join(directory, 'was-here'))}, '')`);
+  const intruder = join(rig.directory, 'intruder.cjs');
+  writeFileSync(intruder, `require('node:fs').writeFileSync(${JSON.stringify(join(rig.directory, 'was-here'))}, '')`);
   const running = await run(executable, { NODE_OPTIONS: `--require=${intruder}` });
   for (const pid of childrenOf(running.gate.child.pid)) process.kill(pid, 'SIGUSR1');
   for (let i = 0; i < 4; i++) expect(await ask(running)).toBe(200);
-  expect(existsSync(join(directory, 'was-here'))).toBe(false);
+  expect(existsSync(join(rig.directory, 'was-here'))).toBe(false);
   expect(running.gate.stderr).toBe('');
 });
