@@ -10,6 +10,7 @@ export const metrics = {
   anonMb: { title: 'private MB', decimals: 1 },
   keptShare: { title: 'throughput kept %', decimals: 1 },
   p99Factor: { title: 'p99 × alone', decimals: 2 },
+  firstP99Ms: { title: 'p99 ms, first time', decimals: 2 },
   floodPerSecond: { title: 'refused/s', decimals: 0 },
   idleKib: { title: 'RSS KiB/connection', decimals: 2 },
   startMs: { title: 'start ms', decimals: 0 },
