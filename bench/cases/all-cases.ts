@@ -1,6 +1,6 @@
 import type { BenchCase } from './bench-case.ts';
 import { bodyCases } from './bodies.ts';
-import { cachedTokenCases } from './cached-tokens.ts';
+import { cachedTokenCases, connectCase } from './cached-tokens.ts';
 import { flatMemoryCase } from './flat-memory.ts';
 import { floodCase } from './flood.ts';
 import { freshTokenCases } from './fresh-tokens.ts';
@@ -14,6 +14,7 @@ export const allCases: readonly BenchCase[] = [
   ...cachedTokenCases,
   ...freshTokenCases,
   ...bodyCases,
+  connectCase,
   halfLoadCase,
   floodCase,
   idleConnectionsCase,

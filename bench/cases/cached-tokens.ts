@@ -20,6 +20,22 @@ export const cachedTokenCases: readonly BenchCase[] = algorithms.map((algorithm)
   },
 }));
 
+/** What a proxy in front does that keeps no connections, as many do by default. */
+export const connectCase: BenchCase = {
+  name: 'connect',
+  title: 'A connection for each GET, RS256 tokens seen before',
+  columns: loadColumns,
+  goals: [],
+  fresh: false,
+  once: false,
+  applies: (target) => target.verifies.includes('RS256'),
+  measure: async (running, bench, effort) => {
+    const load = { ...describeCachedLoad(running, bench, 'RS256'), connectsAnew: true };
+    await measureLoad(running, { ...load, durationMs: effort.warmMs }, bench);
+    return measureLoad(running, { ...load, durationMs: effort.measureMs }, bench);
+  },
+};
+
 /** The load that most cases build on; its duration is the caller's to set. */
 export function describeCachedLoad(running: RunningTarget, bench: Bench, algorithm: Algorithm): LoadSpec {
   return {

@@ -33,7 +33,7 @@ function open(): void {
   const read = createAnswerReader((status) => {
     latenciesMs.push(performance.now() - sentMs);
     if (status >= 400) refused += 1;
-    sendNext();
+    if (spec.connectsAnew !== true) sendNext();
   });
   socket.once(spec.protocol === 'https' ? 'secureConnect' : 'connect', sendNext);
   socket.on('data', read);

@@ -33,6 +33,8 @@ export interface LoadSpec {
   readonly durationMs: number;
   /** With a body of this size the method is POST. */
   readonly bodyBytes?: number;
+  /** A connection for each request, which says `Connection: close`. */
+  readonly connectsAnew?: boolean;
   /** Mean pause of each connection between an answer and its next request; undefined: none. */
   readonly pauseMs?: number;
 }
@@ -56,7 +58,7 @@ export function frameRequest(spec: LoadSpec): { before: string; after: string } 
   return {
     before:
       `${method} ${spec.path} HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: bench/1\r\nAccept: */*\r\n` +
-      `X-Request-Source: bench\r\n${entity}Authorization: Bearer `,
+      `X-Request-Source: bench\r\n${spec.connectsAnew === true ? 'Connection: close\r\n' : ''}${entity}Authorization: Bearer `,
     after: `\r\n\r\n${'x'.repeat(bodyBytes)}`,
   };
 }
