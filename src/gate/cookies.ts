@@ -32,14 +32,23 @@ export function isRespelled({ name, value }: Cookie, foldedName: string): boolea
   return foldCookieName(name) === foldedName && hasTokenForm(value);
 }
 
+/** What stands behind white space (Python ends a cookie there) or a comma (RFC 2109, and so older Java) within a pair. */
+export function pairsWithin(pair: string): readonly Cookie[] {
+  const trimmed = pair.trim();
+  if (!/[\s,]/.test(trimmed)) return [];
+  const [, ...within] = trimmed.split(/[\s,]+/);
+  return within.flatMap((part) => readPair(part) ?? []);
+}
+
 /** A Cookie line without these cookies, and without tokens in other spellings of them; undefined when none is left. */
 export function withoutCookies(line: string, names: ReadonlySet<string>): string | undefined {
   const folded = new Set([...names].map(foldCookieName));
   const kept = line.split(';').filter((pair) => {
     if (pair.trim() === '') return false;
     const cookie = readPair(pair);
-    if (cookie === undefined) return true;
-    return !names.has(cookie.name) && !(folded.has(foldCookieName(cookie.name)) && hasTokenForm(cookie.value));
+    if (cookie !== undefined && names.has(cookie.name)) return false;
+    const read = [...(cookie === undefined ? [] : [cookie]), ...pairsWithin(pair)];
+    return !read.some(({ name, value }) => folded.has(foldCookieName(name)) && hasTokenForm(value));
   });
   return kept.length === 0 ? undefined : kept.join(';').trim();
 }

@@ -1,6 +1,7 @@
-import { foldCookieName, isRespelled, readPair } from './cookies.ts';
+import { foldCookieName, isRespelled, pairsWithin, readPair } from './cookies.ts';
 import { findQueryParameter } from './query.ts';
 import { headerValues, type RequestHead } from './request-head.ts';
+import { holdsPayload } from './token-form.ts';
 
 /** One place where a tenant accepts a token. Header and scheme names are lower case; a header without scheme is raw. */
 export type TokenLocation =
@@ -80,6 +81,8 @@ function readHeader(head: HeadToSearch, name: string, scheme: string | undefined
   if (values.length === 0) return empty;
   if (values.length > 1) return { kind: 'ambiguous', detail: `the header ${name} stands more than once` };
   const value = values[0] as string;
+  // No-break spaces end a scheme for some (Python, and \s of JavaScript); none of them belongs into a credential.
+  if (!ascii.test(value)) return { kind: 'ambiguous', detail: `characters beyond ASCII in ${name}` };
   const credential = scheme === undefined ? value : credentialOf(value, scheme);
   if (credential === undefined) {
     // Another scheme's credential is no token, unless ours hides behind a comma where a lenient upstream finds it.
@@ -89,6 +92,16 @@ function readHeader(head: HeadToSearch, name: string, scheme: string | undefined
   }
   if (credential.includes(',')) return { kind: 'ambiguous', detail: `two credentials in one ${name} line` };
   return { kind: 'token', unverifiedToken: credential };
+}
+
+const ascii = /^[\t\x20-\x7e]*$/;
+
+/**
+ * Does a header hold a token which is not read as ours, by its scheme, but would be by who is less exact about that:
+ * who takes the second word, whatever the first is, or cuts off seven characters?
+ */
+export function holdsOddToken(head: HeadToSearch, { kind, name }: TokenLocation): boolean {
+  return kind === 'header' && headerValues(head, name).some(holdsPayload);
 }
 
 /** RFC 9110 section 11.4: scheme, letter case ignored, then spaces, then the credential. */
@@ -122,6 +135,9 @@ function readCookie(head: HeadToSearch, name: string, all: readonly TokenLocatio
         value = cookie.value;
       } else if (cookie !== undefined && isRespelled(cookie, folded) && !isCookieOf(all, cookie.name)) {
         return { kind: 'ambiguous', detail: `a token in another spelling of the cookie ${name}` };
+      }
+      if (pairsWithin(pair).some((within) => isRespelled(within, folded))) {
+        return { kind: 'ambiguous', detail: `a token as the cookie ${name} within another one` };
       }
     }
   }

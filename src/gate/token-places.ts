@@ -1,5 +1,5 @@
-import { foldCookieName, readPair } from './cookies.ts';
-import { beginsWith, readLocation, type TokenLocation } from './locate.ts';
+import { foldCookieName, pairsWithin, readPair } from './cookies.ts';
+import { beginsWith, holdsOddToken, readLocation, type TokenLocation } from './locate.ts';
 import { foldedParameters, foldQueryName } from './query.ts';
 import type { RequestHead } from './request-head.ts';
 import { hasTokenForm } from './token-form.ts';
@@ -40,9 +40,10 @@ export function createTokenPlaces(distinct: Iterable<TokenLocation>): TokenPlace
     const found = (headers.get(lower) ?? []).filter((location) => headerHoldsToken(head, location));
     if (lower === 'cookie' && cookies.size > 0) {
       for (const pair of value.split(';')) {
-        const cookie = readPair(pair);
-        const named = cookie && cookies.get(foldCookieName(cookie.name));
-        if (named !== undefined && hasTokenForm(cookie?.value ?? '')) found.push(...named);
+        for (const cookie of [readPair(pair), ...pairsWithin(pair)]) {
+          const named = cookie && cookies.get(foldCookieName(cookie.name));
+          if (named !== undefined && hasTokenForm(cookie?.value ?? '')) found.push(...named);
+        }
       }
     } else if (lower === 'sec-websocket-protocol' && protocols.size > 0) {
       for (const entry of value.split(',')) {
@@ -100,5 +101,6 @@ function isSamePlace(one: TokenLocation, judged: TokenLocation): boolean {
 /** What can be read in more than one way counts: one of them may be a token. */
 function headerHoldsToken(head: Pick<RequestHead, 'headers'>, location: TokenLocation): boolean {
   const content = readLocation(head, undefined, location);
-  return content.kind === 'token' ? hasTokenForm(content.unverifiedToken) : content.kind === 'ambiguous';
+  if (content.kind === 'empty') return holdsOddToken(head, location);
+  return content.kind === 'ambiguous' || hasTokenForm(content.unverifiedToken);
 }

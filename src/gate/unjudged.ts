@@ -1,7 +1,7 @@
 import type { Case } from './case.ts';
-import { readLocation, type TokenLocation } from './locate.ts';
+import { holdsOddToken, readLocation, type TokenLocation } from './locate.ts';
 
-/** Where no token is judged, none travels on; another scheme's credential in the same header does. */
+/** Where no token is judged, none travels on; a credential of another scheme that is no token does. */
 export function filledLocations(this_: Case): readonly TokenLocation[] {
   const { head, target, tenant } = this_;
   const filled = tenant.locations.filter((location) => readLocation(head, target.query, location).kind !== 'empty');
@@ -23,6 +23,12 @@ export function unjudgedLocations(
   let unread = none;
   for (const location of locations) {
     if (location.kind === 'websocketProtocol' && location !== judged) unread = [...unread, location];
+    // Under another scheme, or none.
+    else if (!isHeader(judged, location.name) && holdsOddToken(head, location)) unread = [...unread, location];
   }
   return elsewhere === undefined ? unread : [...unread, ...elsewhere.holdingTokens(head, target.query, judged)];
+}
+
+function isHeader(judged: TokenLocation | undefined, name: string): boolean {
+  return judged?.kind === 'header' && judged.name === name;
 }

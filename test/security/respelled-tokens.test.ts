@@ -19,6 +19,14 @@ tenants:
     match: {path: /handed/**}
     secret: ${secretOf('handed')}
     algorithms: [HS256]
+    routes:
+      - {path: /handed/public/**, access: public}
+      - {path: /handed/open/**, access: optional}
+  mixed:
+    match: {path: /mixed/**}
+    secret: ${secretOf('mixed')}
+    algorithms: [HS256]
+    token: [{cookie: access_token}, {header: Authorization, scheme: Bearer}]
   asked: {match: {path: /asked/**}, secret: ${secretOf('asked')}, algorithms: [HS256], token: {query: jwt}}
   baked:
     match: {path: /baked/**}
@@ -55,7 +63,77 @@ describe.each<'auto' | 'node'>(['auto', 'node'])('by the lane %s', (lane) => {
     ['under a name with a bracket', `access[token=${forged}`],
     ['under an escaped name', `%61ccess_token=${forged}`],
     ['under a name escaped by %u', `%u0061ccess_token=${forged}`],
+    ['behind white space in another one, where Python ends that', `x=1 access_token=${forged}`],
+    ['behind a tab in another one', `x=1\taccess_token=${forged}`],
+    ['behind a comma in another one, as RFC 2109 had it', `x=1,access_token=${forged}`],
   ] as const;
+
+  /** To decoders of base64 that leave out what is none, and to those who verify nothing. */
+  const halfTokens = [
+    ['with characters that lenient decoders of base64 leave out', withDots('!.~')],
+    ['without a signature', forged.split('.').slice(0, 2).join('.')],
+    ['without a header', forged.replace(/^[^.]*/, '')],
+    ['without header and signature', forged.replace(/^[^.]*/, '').replace(/[.]AA$/, '')],
+    ['of an escaped payload alone', `%2e%65${forged.split('.')[1]?.slice(1)}`],
+    ['of a payload in UTF-16', `.${Buffer.from('\ufeff{"sub":"admin"}', 'utf16le').toString('base64')}`],
+  ] as const;
+
+  test.for(halfTokens)('a token %s does not travel on where another tenant has its own', async ([, token]) => {
+    const ask = await startRig();
+    const good = `Authorization: Bearer ${tokenOf('handed')}`;
+    const { upstream: baked } = await ask('/handed/x', good, `Cookie: theme=dark; access_token=${token}`);
+    expect(baked).toMatch(/cookie: theme=dark\r\n/i);
+    const { status, upstream } = await ask(`/handed/x?jwt=${token}&b=2`, good);
+    expect(status).toBe(200);
+    expect(upstream).toContain('/handed/x?b=2 ');
+  });
+
+  const odd = [
+    ['without a scheme', forged],
+    ['of another scheme', `JWT ${forged}`],
+    ['whose scheme ends at a colon', `Bearer:${forged}`],
+    ['whose scheme is not the first word', `X Bearer ${forged}`],
+    ['whose scheme is in quotes', `"Bearer" ${forged}`],
+    ['whose scheme does not end', `Bearer${forged}`],
+  ] as const;
+
+  test.for(odd)('a token %s does not travel on in Authorization, unless it was judged', async ([, value]) => {
+    const ask = await startRig();
+    const { status, upstream } = await ask('/handed/public/x', `Authorization: ${value}`);
+    expect(status).toBe(200);
+    expect(upstream).not.toContain(value);
+    const { upstream: open } = await ask('/handed/open/x', `Authorization: ${value}`);
+    expect(open).not.toContain(value);
+    const cookie = `Cookie: access_token=${tokenOf('baked')}`;
+    expect((await ask('/baked/x', cookie, `Authorization: ${value}`)).upstream).not.toContain(value);
+    expect(
+      (await ask('/mixed/x', cookie.replace(/=.*/, `=${tokenOf('mixed')}`), `Authorization: ${value}`)).upstream,
+    ).not.toContain(value);
+  });
+
+  test.for([
+    ['behind a no-break space', `Bearer\xa0${forged}`],
+    ['behind a next-line character', `Bearer\x85${forged}`],
+    ['whose scheme stands behind a no-break space', `\xa0Bearer ${forged}`],
+  ] as const)('a token in Authorization %s, which Python splits at, is refused or stays here', async ([, value]) => {
+    const ask = await startRig();
+    expect(await ask('/handed/x', `Authorization: ${value}`)).toEqual({ status: 400, upstream: '' });
+    expect(await ask('/handed/open/x', `Authorization: ${value}`)).toEqual({ status: 400, upstream: '' });
+    const { status, upstream } = await ask('/handed/public/x', `Authorization: ${value}`);
+    expect(status).toBe(200);
+    expect(upstream).not.toContain(forged);
+  });
+
+  test.for([
+    'Basic c2VydmVyOnBhc3N3b3Jk',
+    'Digest username="a", realm="api.gate.example", uri="/a.b.c/d"',
+    'AWS4-HMAC-SHA256 Credential=AKIA/20260101/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=0a.1b.2c',
+  ])('a credential of another scheme that is no token goes on: %s', async (value) => {
+    const ask = await startRig();
+    expect((await ask('/handed/open/x', `Authorization: ${value}`)).upstream).toContain(value);
+    const cookie = `Cookie: access_token=${tokenOf('mixed')}`;
+    expect((await ask('/mixed/x', cookie, `Authorization: ${value}`)).upstream).toContain(value);
+  });
 
   test.for(cookies)("a token in another tenant's cookie %s does not travel on", async ([, pair]) => {
     const ask = await startRig();
