@@ -1,7 +1,9 @@
+import { lookup } from 'node:dns';
 import * as http from 'node:http';
 import * as https from 'node:https';
+import type { LookupFunction } from 'node:net';
 import { parseCacheLifetimeMs } from './cache-lifetime.ts';
-import { lookupElsewhere } from './own-addresses.ts';
+import { elsewhereBy } from './own-addresses.ts';
 import { displayUrl, isLoopback } from './provider-url.ts';
 import { quoteForLog } from './quote-for-log.ts';
 
@@ -88,12 +90,16 @@ export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
  * size. It goes through the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the given environment name, loopback
  * excepted.
  */
-export function createDocumentFetcher(env: ProxyEnvironment, nowMs: () => number): FetchDocument {
+export function createDocumentFetcher(
+  env: ProxyEnvironment,
+  nowMs: () => number,
+  resolve: LookupFunction = lookup,
+): FetchDocument {
   const proxyEnv = pickProxyVariables(env);
   return (request) => {
     let outgoing: http.ClientRequest;
     try {
-      outgoing = open(request, isLoopback(request.url) ? undefined : proxyEnv);
+      outgoing = open(request, isLoopback(request.url) ? undefined : proxyEnv, resolve);
     } catch (error) {
       // An unreadable CA or proxy address, or a header value that can't be sent.
       return Promise.resolve(failure('unreachable', `the request can't be made: ${errorCode(error)}`));
@@ -135,7 +141,11 @@ function pickProxyVariables(env: ProxyEnvironment): ProxyEnvironment {
   return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
 }
 
-function open(request: DocumentRequest, proxyEnv: ProxyEnvironment | undefined): http.ClientRequest {
+function open(
+  request: DocumentRequest,
+  proxyEnv: ProxyEnvironment | undefined,
+  resolve: LookupFunction,
+): http.ClientRequest {
   const { url, headers, validators, signal, ca, skipCaches, elsewhere = false } = request;
   const sent = {
     'user-agent': 'jwtgate',
@@ -148,9 +158,7 @@ function open(request: DocumentRequest, proxyEnv: ProxyEnvironment | undefined):
   };
   // No keep-alive: the next fetch is minutes away.
   const proxy = proxyEnv === undefined ? {} : { proxyEnv };
-  // With a proxy its own name is looked up, and it decides where it leads.
-  const direct = proxyEnv === undefined || Object.keys(proxyEnv).every((name) => /^no_proxy$/i.test(name));
-  const options = { headers: sent, signal, ...(elsewhere && direct ? { lookup: lookupElsewhere } : {}) };
+  const options = { headers: sent, signal, lookup: elsewhere ? elsewhereBy(resolve) : resolve };
   if (url.protocol === 'http:') return http.request(url, { ...options, agent: new http.Agent(proxy) });
   // In so many words: a variable of the environment (NODE_TLS_REJECT_UNAUTHORIZED) would turn it off else.
   const trust = { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) };

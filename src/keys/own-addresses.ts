@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { isLoopback } from './provider-url.ts';
 
@@ -29,16 +29,21 @@ export function namesOwnAddress(url: URL): boolean {
   return isLoopback(url) || (isIP(host) !== 0 && isOwnAddress(host));
 }
 
-/** Resolves a name as usual, and fails where it leads to this machine: whoever owns a name decides what it resolves to. */
-export const lookupElsewhere: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return callback(error, '');
-    const elsewhere = addresses.filter(({ address }) => !isOwnAddress(address));
-    const [first] = elsewhere;
-    if (first === undefined) return callback(Object.assign(new Error(refused), { code: refused }), '');
-    if (options.all) return callback(null, elsewhere);
-    callback(null, first.address, first.family);
-  });
-};
+/**
+ * Resolves by `resolve`, and fails where a name leads to this machine: whoever owns a name decides what it resolves to.
+ * A proxy's name does not come here: Node resolves it by itself.
+ */
+export function elsewhereBy(resolve: LookupFunction): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return callback(error, '');
+      const elsewhere = (addresses as LookupAddress[]).filter(({ address }) => !isOwnAddress(address));
+      const [first] = elsewhere;
+      if (first === undefined) return callback(Object.assign(new Error(refused), { code: refused }), '');
+      if (options.all) return callback(null, elsewhere);
+      callback(null, first.address, first.family);
+    });
+  };
+}
 
 const refused = 'ERR_LEADS_TO_THIS_MACHINE';

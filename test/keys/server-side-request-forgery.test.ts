@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, LookupFunction } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { readDiscovery } from '../../src/keys/discovery.ts';
 import { createDocumentFetcher, type FetchDocument } from '../../src/keys/fetch-document.ts';
@@ -75,7 +75,7 @@ test('addresses are told apart by what they mean, not by how they are written', 
 
 describe('a name that resolves to this machine', () => {
   const request = (port: number) => ({
-    url: new URL(`http://localhost:${port}/explain`),
+    url: new URL(`http://id.keys.example:${port}/explain`),
     headers: {},
     timeoutMs: 2_000,
     maxBytes: 1_000,
@@ -86,10 +86,20 @@ describe('a name that resolves to this machine', () => {
     source: issuer,
     signal: new AbortController().signal,
   });
-  const fetchDocument = createDocumentFetcher({ NO_PROXY: 'id.example' }, Date.now);
+  /** Whoever owns a name makes it lead wherever they like. */
+  const resolve: LookupFunction = (_name, { all }, callback) => {
+    if (all) callback(null, [{ address: '127.0.0.1', family: 4 }]);
+    else callback(null, '127.0.0.1', 4);
+  };
+  const proxy = 'http://proxy.example:1';
 
-  test('is not asked where the address is a document’s word', async () => {
+  test.each([
+    ['without a proxy', {}],
+    ['past the proxy, by NO_PROXY', { HTTP_PROXY: proxy, NO_PROXY: '.example' }],
+    ['past a proxy that is for https alone', { HTTPS_PROXY: proxy }],
+  ])('is not asked where the address is a document’s word, %s', async (_, env) => {
     const { port, asked } = await inside();
+    const fetchDocument = createDocumentFetcher(env, Date.now, resolve);
     expect(await fetchDocument({ ...request(port), elsewhere: true })).toEqual({
       kind: 'failed',
       code: 'unreachable',
@@ -100,8 +110,15 @@ describe('a name that resolves to this machine', () => {
 
   test('is asked where the config names it', async () => {
     const { port, asked } = await inside();
-    expect((await fetchDocument(request(port))).kind).toBe('document');
+    expect((await createDocumentFetcher({}, Date.now, resolve)(request(port))).kind).toBe('document');
     expect(asked).toEqual(['/explain']);
+  });
+
+  test('may be the proxy, which the operator chose', async () => {
+    const { port, asked } = await inside();
+    const fetchDocument = createDocumentFetcher({ HTTP_PROXY: `http://localhost:${port}` }, Date.now, resolve);
+    expect((await fetchDocument({ ...request(port), elsewhere: true })).kind).toBe('document');
+    expect(asked).toEqual([`http://id.keys.example:${port}/explain`]);
   });
 
   test('a key set that stands elsewhere than its issuer is fetched that way, and one beside it as configured', async () => {
