@@ -3,7 +3,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { parseCacheLifetimeMs } from './cache-lifetime.ts';
-import { elsewhereBy } from './own-addresses.ts';
+import { lookupFor } from './own-addresses.ts';
 import { displayUrl, isLoopback } from './provider-url.ts';
 import { quoteForLog } from './quote-for-log.ts';
 
@@ -158,7 +158,7 @@ function open(
   };
   // No keep-alive: the next fetch is minutes away.
   const proxy = proxyEnv === undefined ? {} : { proxyEnv };
-  const options = { headers: sent, signal, lookup: elsewhere ? elsewhereBy(resolve) : resolve };
+  const options = { headers: sent, signal, lookup: lookupFor(url, elsewhere, resolve) };
   if (url.protocol === 'http:') return http.request(url, { ...options, agent: new http.Agent(proxy) });
   // In so many words: a variable of the environment (NODE_TLS_REJECT_UNAUTHORIZED) would turn it off else.
   const trust = { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) };

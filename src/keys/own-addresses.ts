@@ -29,11 +29,17 @@ export function namesOwnAddress(url: URL): boolean {
   return isLoopback(url) || (isIP(host) !== 0 && isOwnAddress(host));
 }
 
+/** How the name of this URL is resolved. `elsewhere`: it must not lead to this machine. */
+export function lookupFor({ hostname }: URL, elsewhere: boolean, resolve: LookupFunction): LookupFunction {
+  if (elsewhere) return elsewhereBy(resolve);
+  return /^localhost\.?$/.test(hostname) ? lookupHere : resolve;
+}
+
 /**
  * Resolves by `resolve`, and fails where a name leads to this machine: whoever owns a name decides what it resolves to.
  * A proxy's name does not come here: Node resolves it by itself.
  */
-export function elsewhereBy(resolve: LookupFunction): LookupFunction {
+function elsewhereBy(resolve: LookupFunction): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return callback(error, '');
@@ -45,5 +51,15 @@ export function elsewhereBy(resolve: LookupFunction): LookupFunction {
     });
   };
 }
+
+/** Asks nobody: with plain http `localhost` is trusted, and no resolver is. */
+const lookupHere: LookupFunction = (_hostname, { all }, callback) => {
+  const here = all ? [loopback4, loopback6] : loopback4.address;
+  // Not before the caller has gone on, as with any resolver.
+  process.nextTick(callback, null, here, loopback4.family);
+};
+
+const loopback4: LookupAddress = { address: '127.0.0.1', family: 4 };
+const loopback6: LookupAddress = { address: '::1', family: 6 };
 
 const refused = 'ERR_LEADS_TO_THIS_MACHINE';

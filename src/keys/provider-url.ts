@@ -1,11 +1,23 @@
 import { isIPv4 } from 'node:net';
 import { quoteForLog } from './quote-for-log.ts';
 
-/** Does this URL's host lead to this machine, whatever the resolver says? */
-export function isLoopback({ hostname }: URL): boolean {
-  const name = hostname.toLowerCase().replace(/\.$/, '');
-  if (name === 'localhost' || name.endsWith('.localhost') || name === '[::1]') return true;
-  return isIPv4(name) && name.startsWith('127.');
+/** Is this URL's host a name or an address of this machine? */
+export function isLoopback(url: URL): boolean {
+  return nameIn(url).endsWith('.localhost') || staysHere(url);
+}
+
+/**
+ * Does this URL's host lead to this machine, whatever the resolver says? `localhost` is resolved by nobody else
+ * (see `lookupFor`); of names below it RFC 6761 section 6.3 says that they should lead here, and resolvers ask the
+ * network for them all the same.
+ */
+export function staysHere(url: URL): boolean {
+  const name = nameIn(url);
+  return name === 'localhost' || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'));
+}
+
+function nameIn({ hostname }: URL): string {
+  return hostname.toLowerCase().replace(/\.$/, '');
 }
 
 /**
@@ -20,7 +32,7 @@ export function parseProviderUrl(text: string, insecure: boolean): URL | { reado
     return { problem: 'the URL holds credentials: put them in headers, where they are kept out of logs' };
   }
   if (url.hash !== '') return { problem: 'the URL has a fragment, which is never sent' };
-  if (url.protocol === 'http:' && !insecure && !isLoopback(url)) {
+  if (url.protocol === 'http:' && !insecure && !staysHere(url)) {
     return { problem: 'keys over plain http can be replaced on the way: use https, or insecure: true' };
   }
   return url;

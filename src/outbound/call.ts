@@ -1,5 +1,7 @@
+import { lookup } from 'node:dns';
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { lookupFor } from '../keys/own-addresses.ts';
 import { isLoopback } from '../keys/provider-url.ts';
 
 /** One call of our own to somebody's endpoint: for an access token, to provision a user. */
@@ -64,7 +66,7 @@ function open({ url, method, headers: given, body, ca, env, signal }: Call): htt
     ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
   };
   const proxy = isLoopback(url) ? {} : { proxyEnv: env };
-  const options = { method, headers, signal };
+  const options = { method, headers, signal, lookup: lookupFor(url, false, lookup) };
   if (url.protocol === 'http:') return http.request(url, { ...options, agent: new http.Agent(proxy) });
   // In so many words: a variable of the environment (NODE_TLS_REJECT_UNAUTHORIZED) would turn it off else.
   const trust = { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) };

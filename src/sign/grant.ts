@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { retryDelayMs } from '../keys/fetch-policy.ts';
-import { isLoopback } from '../keys/provider-url.ts';
+import { staysHere } from '../keys/provider-url.ts';
 import { quoteForLog } from '../keys/quote-for-log.ts';
 import { call } from '../outbound/call.ts';
 import type { Signer } from './compile-signer.ts';
@@ -87,7 +87,7 @@ export function parseTokenEndpoint(text: string, insecure: boolean): URL | { rea
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return { problem: 'the URL must begin with https://' };
   if (url.username !== '' || url.password !== '') return { problem: 'the URL holds credentials: send them in params' };
   if (url.hash !== '') return { problem: 'the URL has a fragment, which is never sent' };
-  if (url.protocol === 'http:' && !insecure && !isLoopback(url)) {
+  if (url.protocol === 'http:' && !insecure && !staysHere(url)) {
     return { problem: 'over plain http anyone on the way can take the tokens: use https, or insecure: true' };
   }
   return url;

@@ -10,7 +10,6 @@ describe('a provider’s URL', () => {
     'http://localhost:8080/',
     'http://127.9.9.9/',
     'http://[::1]:1/',
-    'http://idp.localhost/',
   ])('may be %s', (url) => {
     expect(parseProviderUrl(url, false)).toBeInstanceOf(URL);
   });
@@ -19,6 +18,9 @@ describe('a provider’s URL', () => {
     ['http://id.example/', 'plain http'],
     ['http://localhost.example/', 'plain http'],
     ['http://127.0.0.1.example/', 'plain http'],
+    // Resolvers may ask the network for it (RFC 6761 section 6.3 says "should not").
+    ['http://idp.localhost/', 'plain http'],
+    ['http://idp.localhost./', 'plain http'],
     ['http://[::ffff:8.8.8.8]/', 'plain http'],
     ['http://0.0.0.0/', 'plain http'],
     ['ftp://id.example/', 'https://'],

@@ -30,6 +30,19 @@ async function inside(): Promise<{ readonly port: number; readonly asked: string
   return { port: (server.address() as AddressInfo).port, asked };
 }
 
+const request = (port: number) => ({
+  url: new URL(`http://id.keys.example:${port}/explain`),
+  headers: {},
+  timeoutMs: 2_000,
+  maxBytes: 1_000,
+  ca: undefined,
+  validators: {},
+  skipCaches: false,
+  reuseMs: 0,
+  source: issuer,
+  signal: new AbortController().signal,
+});
+
 test.each([
   'localhost:9902',
   'admin.localhost:9902',
@@ -73,19 +86,20 @@ test('addresses are told apart by what they mean, not by how they are written', 
   expect(isOwnAddress('')).toBe(true);
 });
 
+test.each(['localhost', 'localhost.'])(
+  '%s is this machine, which plain http is for: no resolver is asked',
+  async (host) => {
+    const { port, asked } = await inside();
+    const fetchDocument = createDocumentFetcher({}, Date.now, (_name, _options, callback) =>
+      callback(null, '192.0.2.1', 4),
+    );
+    const url = new URL(`http://${host}:${port}/jwks`);
+    expect((await fetchDocument({ ...request(port), url })).kind).toBe('document');
+    expect(asked).toEqual(['/jwks']);
+  },
+);
+
 describe('a name that resolves to this machine', () => {
-  const request = (port: number) => ({
-    url: new URL(`http://id.keys.example:${port}/explain`),
-    headers: {},
-    timeoutMs: 2_000,
-    maxBytes: 1_000,
-    ca: undefined,
-    validators: {},
-    skipCaches: false,
-    reuseMs: 0,
-    source: issuer,
-    signal: new AbortController().signal,
-  });
   /** Whoever owns a name makes it lead wherever they like. */
   const resolve: LookupFunction = (_name, { all }, callback) => {
     if (all) callback(null, [{ address: '127.0.0.1', family: 4 }]);

@@ -404,14 +404,18 @@ describe('the address of a token endpoint', () => {
     },
   );
 
-  test.each(['http://vendor.example/t', 'ftp://x/', 'x', 'https://u:p@vendor.example/', 'https://vendor.example/#f'])(
-    '%s is refused',
-    (text) => {
-      const parsed = parseTokenEndpoint(text, false);
-      expect(parsed).toHaveProperty('problem');
-      expect(JSON.stringify(parsed)).not.toContain('u:p');
-    },
-  );
+  test.each([
+    'http://vendor.example/t',
+    'http://id.localhost/t',
+    'ftp://x/',
+    'x',
+    'https://u:p@vendor.example/',
+    'https://vendor.example/#f',
+  ])('%s is refused', (text) => {
+    const parsed = parseTokenEndpoint(text, false);
+    expect(parsed).toHaveProperty('problem');
+    expect(JSON.stringify(parsed)).not.toContain('u:p');
+  });
 
   test('plain http beyond loopback passes with insecure: true', () => {
     expect(parseTokenEndpoint('http://vendor.example/t', true)).toBeInstanceOf(URL);
