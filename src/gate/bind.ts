@@ -1,6 +1,6 @@
 import { clientFields, clientValue, isClientField } from '../template/client-field.ts';
 import { type ClaimPath, findClaim, sameJson, scalarText, shown } from './claims.ts';
-import { findByPointer, parseJsonPointer } from './json-pointer.ts';
+import { findByPointer, leadsInAnyCase, parseJsonPointer } from './json-pointer.ts';
 import type { Captures } from './path.ts';
 import { findQueryParameter } from './query.ts';
 import { headerValues, type RequestHead } from './request-head.ts';
@@ -45,7 +45,7 @@ export interface BindRule {
   readonly describe: (claims: JsonObject, request: BindableRequest) => string;
 }
 
-/** `ambiguous`: there, but not as one value; never equal to anything, and never merely absent. */
+/** `ambiguous`: there, but not as one value, or not to everybody; never equal to anything, and never merely absent. */
 type RequestValue = Json | undefined | { readonly ambiguous: true };
 type Read = (request: BindableRequest) => RequestValue;
 
@@ -70,7 +70,11 @@ const namedSources: Readonly<Record<string, (name: string) => Read | { readonly 
   body: (name) => {
     const pointer = parseJsonPointer(name);
     if ('problem' in pointer) return pointer;
-    return (request) => (request.body === undefined ? undefined : findByPointer(request.body, pointer));
+    return ({ body }) => {
+      if (body === undefined) return undefined;
+      const value = findByPointer(body, pointer);
+      return value === undefined && leadsInAnyCase(body, pointer) ? ambiguous : value;
+    };
   },
 };
 

@@ -1,5 +1,6 @@
 import { type Denial, deny } from './denial.ts';
 import type { RequestBody } from './gate.ts';
+import { hasCaseTwins } from './letter-case.ts';
 import { announcesBody, headerValues, type RequestHead } from './request-head.ts';
 import { parseStrictJson } from './strict-json.ts';
 import type { Json } from './token.ts';
@@ -14,7 +15,7 @@ const jsonMediaType = /^application\/(?:[a-z0-9!#$&^_.+-]+\+)?json(?:\s*;\s*char
 
 /**
  * Reads and parses a body that a rule must see: requestRefused with 415 for what does not call itself plain JSON, 413
- * over `maxBytes`, 400 for what is no JSON or JSON of more than one reading (a member name twice).
+ * over `maxBytes`, 400 for what is no JSON or JSON of more than one reading (a member name twice, in any letter case).
  */
 export async function readJsonBody(head: RequestHead, body: RequestBody, maxBytes: number): Promise<JsonBody> {
   // Before all else: whether there is a body is as unknown as what it says.
@@ -39,5 +40,8 @@ export async function readJsonBody(head: RequestHead, body: RequestBody, maxByte
   if (read.bytes.length === 0) return { kind: 'none' };
   const parsed = parseStrictJson(read.bytes);
   if (parsed.kind === 'problem') return deny('requestRefused', `a rule reads the body: ${parsed.detail}`);
+  if (hasCaseTwins(parsed.value)) {
+    return deny('requestRefused', 'a rule reads the body: two member names of one object differ in letter case alone');
+  }
   return { kind: 'json', value: parsed.value, bytes: read.bytes };
 }

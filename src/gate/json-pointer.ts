@@ -1,3 +1,4 @@
+import { foldCase } from './letter-case.ts';
 import type { Json } from './token.ts';
 
 /** The reference tokens of an RFC 6901 JSON Pointer. */
@@ -18,13 +19,31 @@ const arrayIndex = /^(?:0|[1-9]\d{0,8})$/;
 
 /** The value a pointer leads to; undefined where it leads nowhere. */
 export function findByPointer(document: Json, pointer: JsonPointer): Json | undefined {
+  return follow(document, pointer, (names, name) => (names.includes(name) ? name : undefined));
+}
+
+/** Does a pointer lead anywhere for who reads member names without regard to letter case? */
+export function leadsInAnyCase(document: Json, pointer: JsonPointer): boolean {
+  const findName = (names: readonly string[], name: string) => {
+    const folded = foldCase(name);
+    return names.find((one) => foldCase(one) === folded);
+  };
+  return follow(document, pointer, findName) !== undefined;
+}
+
+function follow(
+  document: Json,
+  pointer: JsonPointer,
+  findName: (names: readonly string[], name: string) => string | undefined,
+): Json | undefined {
   let value: Json | undefined = document;
   for (const token of pointer) {
     if (typeof value !== 'object' || value === null) return undefined;
     if (Array.isArray(value)) {
       value = arrayIndex.test(token) ? (value as readonly Json[])[Number(token)] : undefined;
     } else {
-      value = Object.hasOwn(value, token) ? (value as { readonly [name: string]: Json })[token] : undefined;
+      const name = findName(Object.keys(value), token);
+      value = name === undefined ? undefined : (value as { readonly [name: string]: Json })[name];
     }
   }
   return value;
