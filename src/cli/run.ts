@@ -34,12 +34,24 @@ export async function run(options: RunOptions, signals: HeldSignals | undefined)
     return exitCodes.config;
   }
   const { config: _, pidFile: pidPath, ...overrides } = options;
-  const started = await startServer({ configPath, env: process.env, writer, log, autoFormat, build, overrides });
+  let pidFile: ReturnType<typeof writePidFile> | undefined;
+  // Not before it serves, so that whoever finds the file can signal.
+  const beforeStarted = () => {
+    if (pidPath !== undefined) pidFile = writePidFile(pidPath);
+  };
+  const started = await startServer({
+    configPath,
+    env: process.env,
+    writer,
+    log,
+    autoFormat,
+    build,
+    overrides,
+    beforeStarted,
+  });
   if (started.kind !== 'started') return tellWhyNot(started, configPath);
 
   const { server } = started;
-  // Not before it serves, so that whoever finds the file can signal.
-  const pidFile = pidPath === undefined ? undefined : writePidFile(pidPath);
   if (pidFile !== undefined && 'exitCode' in pidFile) {
     await server.drain('pid file');
     process.exit(pidFile.exitCode);

@@ -99,6 +99,7 @@ export async function startAlone(
   const { opsAddress, adminAddress } = watchtower;
 
   for (const { path, message, hint } of first.warnings) log.warn('config warning', { path, warning: message, hint });
+  options.beforeStarted?.();
   log.info('started', {
     ...build,
     proxy: showAddress(serving.address),

@@ -19,6 +19,8 @@ export interface ServerOptions {
     readonly logLevel?: LogLevel | undefined;
     readonly logFormat?: LogFormat | undefined;
   };
+  /** Called when it serves and before the log says so: what its reader looks for next has to be there by then. */
+  readonly beforeStarted?: (() => void) | undefined;
 }
 
 export interface Server {

@@ -1,15 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { endAll, startJwtgate } from '../support/jwtgate-process.ts';
+import { endAll, jwtgateCommand, startJwtgate } from '../support/jwtgate-process.ts';
 import { configText, type RunningGate, runGate, secretOf, tokenOf } from '../support/running-gate.ts';
 import { newFolder } from '../support/scratch-folder.ts';
 import { type LegacyService, startLegacyService } from '../support/system.ts';
+import { until } from '../support/until.ts';
 
 let service: LegacyService;
 beforeAll(async () => {
@@ -114,6 +115,30 @@ test('by a signal: the pid file leads to the process, and its ops listener tells
     code: 2,
     stderr: expect.stringContaining('cannot read the pid file'),
   });
+});
+
+test.each([1, 2])('who reads in the log that it has started finds the pid file: workers %i', async (workers) => {
+  const folder = newFolder();
+  const [path, secret, pidFile] = [join(folder, 'config.yaml'), join(folder, 'secret'), join(folder, 'pid-and-log')];
+  // Without a warning, so that the line goes out at once.
+  await writeFile(secret, secretOf('acme'), { mode: 0o600 });
+  const tenants = `tenants: {acme: {secret: {file: ${secret}, encoding: utf8}}}`;
+  await writeFile(
+    path,
+    `listen: 127.0.0.1:0\nops: off\nworkers: ${workers}\nupstream: http://127.0.0.1:1\n${tenants}\n`,
+  );
+  // One file for both shows which came first: writing the number empties it.
+  const log = openSync(pidFile, 'a');
+  const [command, main] = jwtgateCommand;
+  const gate = spawn(command, [main, 'run', '-c', path, '--pid-file', pidFile], { stdio: ['ignore', log, 'inherit'] });
+  closeSync(log);
+  try {
+    const written = () => readFileSync(pidFile, 'utf8');
+    await until('it told its number and that it started', () => /^\d+\n.*"msg":"started"/.test(written()));
+    expect(written()).toMatch(new RegExp(`^${gate.pid}\n`));
+  } finally {
+    await end(gate);
+  }
 });
 
 test('SIGHUP would end another program: an old pid file signals none', async () => {

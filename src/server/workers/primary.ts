@@ -210,6 +210,7 @@ export async function startPrimary(
 
   for (const { path, message, hint } of first.warnings) log.warn('config warning', { path, warning: message, hint });
   const { listen, verify } = dealers.addresses;
+  options.beforeStarted?.();
   log.info('started', {
     ...build,
     proxy: showAddress(listen),
