@@ -1,12 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Gate } from '../../gate/gate.ts';
-import type { Upstream } from '../../gate/policy.ts';
 import type { Bridge } from '../call/bridge.ts';
 import type { Reconsider } from '../expiry.ts';
-import { type AllUpstreamSlots, UpstreamSlots } from '../upstream-slots.ts';
+import type { AllUpstreamSlots } from '../upstream-slots.ts';
 import { ClientConnection, type LaneServices } from './client-connection.ts';
 import { createCoarseTimer, defaultTickMs } from './timers.ts';
-import { UpstreamPool } from './upstream-pool.ts';
+import { createUpstreamPools } from './upstream-pools.ts';
 
 export interface FastLaneOptions {
   /** The policy of the moment; asked once for each request. */
@@ -41,7 +40,7 @@ export interface FastLane {
 export function createFastLane({ gate, handOver, bridge, slots, tickMs = defaultTickMs }: FastLaneOptions): FastLane {
   const timer = createCoarseTimer(tickMs);
   const connections = new Set<ClientConnection>();
-  const pools = new Map<string, UpstreamPool>();
+  const pools = createUpstreamPools(timer, bridge, slots);
   let ending = false;
 
   const services: LaneServices = {
@@ -51,16 +50,7 @@ export function createFastLane({ gate, handOver, bridge, slots, tickMs = default
     get ending() {
       return ending;
     },
-    pool(upstream: Upstream) {
-      let pool = pools.get(upstream.key);
-      if (pool === undefined) {
-        // What leads to a bridge is no connection to the upstream: those are counted behind it.
-        const own = upstream.http2 === true ? new UpstreamSlots(upstream.maxConnections) : slots.get(upstream);
-        pool = new UpstreamPool(upstream, timer, bridge, own);
-        pools.set(upstream.key, pool);
-      }
-      return pool;
-    },
+    pool: pools.get,
     forget: (connection) => void connections.delete(connection),
   };
 
@@ -88,15 +78,9 @@ export function createFastLane({ gate, handOver, bridge, slots, tickMs = default
     },
     close() {
       for (const { socket } of connections) socket.destroy();
-      for (const pool of pools.values()) pool.destroyAll();
+      pools.close();
       timer.close();
     },
-    retainUpstreams(keys) {
-      for (const [key, pool] of pools) {
-        if (keys.has(key)) continue;
-        pools.delete(key);
-        pool.retire();
-      }
-    },
+    retainUpstreams: pools.retain,
   };
 }
