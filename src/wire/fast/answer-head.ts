@@ -67,8 +67,10 @@ export function parseAnswerHead(bytes: Buffer, from: number): ParsedAnswer {
 }
 
 function parseWithin(bytes: Buffer, from: number, to: number): ParsedAnswer {
-  if (to - from < statusLineBytes) return incomplete;
-  const status = readStatus(bytes, from);
+  const isShort = to - from < statusLineBytes;
+  // What is not HTTP may end here, and wait for a request.
+  if (isShort && beginsLikeStatusLine(bytes, from, to)) return incomplete;
+  const status = isShort ? undefined : readStatus(bytes, from);
   if (status === undefined) return broken('the answer does not begin with an HTTP/1 status line');
   let at = from + statusLineBytes;
   // Section 4: the space has to be there, though not all send it; the phrase may be empty.
@@ -117,6 +119,11 @@ function parseWithin(bytes: Buffer, from: number, to: number): ParsedAnswer {
     fieldsStart,
     end,
   };
+}
+
+function beginsLikeStatusLine(bytes: Buffer, from: number, to: number): boolean {
+  const length = Math.min(to - from, versionStart.length);
+  return bytes.compare(versionStart, 0, length, from, from + length) === 0;
 }
 
 /** RFC 9112 section 4: `HTTP/1.0 SP 3DIGIT` or `HTTP/1.1 SP 3DIGIT`. */
@@ -288,8 +295,8 @@ function putStatusLine(out: Outgoing, { status, reasonStart, reasonEnd }: Answer
   out.copy(bytes, reasonStart, reasonEnd).text('\r\n');
 }
 
-/** The fields as a flat name, value list. */
-function listFields({ fieldsStart, end }: AnswerHead, bytes: Buffer): string[] {
+/** The fields of the head that was read from `bytes`, as a flat name, value list. */
+export function listFields({ fieldsStart, end }: AnswerHead, bytes: Buffer): string[] {
   const list: string[] = [];
   let at = fieldsStart;
   while (readFieldLine(bytes, at, end, line) === 'field') {

@@ -149,6 +149,8 @@ describe('how long the connection may live', () => {
 
 test.for([
   ['no HTTP', 'SSH-2.0-OpenSSH\r\n\r\n'],
+  ['no HTTP, and little of it', 'not HTTP'],
+  ['the beginning of another version', 'HTTP/2'],
   ['HTTP/2', 'HTTP/2.0 200 OK\r\n\r\n'],
   ['a version in lower case', 'http/1.1 200 OK\r\n\r\n'],
   ['a status of four digits', 'HTTP/1.1 2000 OK\r\n\r\n'],
