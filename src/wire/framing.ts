@@ -78,6 +78,8 @@ function findHeadFault(head: RawHead, limits: HeadLimits): FramingFault | undefi
   if (head.httpVersion !== '1.1' && head.httpVersion !== '1.0') {
     return { status: 400, detail: 'an HTTP version other than 1.0 and 1.1' };
   }
+  // Routes name methods in upper case (RFC 9110 section 9.1), and upstreams that fold letters would obey what no route judged.
+  if (/[a-z]/.test(head.method)) return { status: 400, detail: 'a method with letters in lower case' };
   if (unsupportedMethods.has(head.method)) return { status: 501, detail: 'method CONNECT or TRACE' };
   if (head.target.length > limits.headerBytes * targetShare) {
     return { status: 414, detail: `a target of ${head.target.length} bytes` };

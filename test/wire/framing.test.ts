@@ -94,6 +94,13 @@ test.for([
   '\\a',
 ])('target %j is refused', (target) => expect(statusOf({ target })).toBe(400));
 
+test.for(['delete', 'trace', 'Get', 'POsT'])(
+  '%s is no method: upstreams that fold letters would obey another than was judged',
+  (method) => {
+    expect(statusOf({ method })).toBe(400);
+  },
+);
+
 test('CONNECT and TRACE are not for upstreams', () => {
   expect(statusOf({ method: 'CONNECT', target: 'a:443' })).toBe(501);
   expect(statusOf({ method: 'TRACE' })).toBe(501);

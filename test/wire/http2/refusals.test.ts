@@ -99,6 +99,9 @@ describe('what is no clear request', () => {
       '501',
     ],
     ['TRACE', getRequest('/').with(0, [':method', 'TRACE']), '501'],
+    // Routes name methods in upper case, and so do upstreams that are lenient: what was judged as `delete` would run as DELETE.
+    ['a method in lower case', getRequest('/').with(0, [':method', 'delete']), '400'],
+    ['TRACE in lower case', getRequest('/').with(0, [':method', 'trace']), '400'],
     ['a target with a fragment', getRequest('/a#b'), '400'],
     ['the asterisk', getRequest('*').with(0, [':method', 'OPTIONS']), '400'],
     ['an expectation that nobody can meet', getRequest('/', [['expect', 'x']]), '417'],
