@@ -6,7 +6,7 @@ import type { Cors } from './cors.ts';
 import { type Denial, deny } from './denial.ts';
 import type { RequestBody } from './gate.ts';
 import { requestHost } from './host.ts';
-import { type Captures, matchPath, type Target } from './path.ts';
+import { type Captures, matchesInAnyCase, matchPath, type Target } from './path.ts';
 import type { Access, Policy, Route, Tenant } from './policy.ts';
 import type { MatchAlternative } from './recognise.ts';
 import type { Rehearsal } from './rehearsal.ts';
@@ -42,6 +42,8 @@ export interface Case {
   readonly rules: readonly Rule[];
   readonly request: BindableRequest;
   readonly normalizePath: boolean;
+  /** A route that would have decided, were the path in other letters: to the upstream it may be in those. */
+  readonly routeInOtherCase: Route | undefined;
   readonly cors: Cors | undefined;
   readonly basic: BasicCredential | undefined;
   readonly replay: Replay | undefined;
@@ -93,6 +95,7 @@ export function findCase(head: RequestHead, target: Target, circumstances: Circu
     rules: joined(tenant.rules, route?.rules),
     request: { head, query, host, captures },
     normalizePath: route?.normalizePath ?? tenant.normalizePath,
+    routeInOtherCase: findRouteInOtherCase(tenant.routes, route, head.method, segments),
     cors: own(route?.cors, tenant.cors),
     basic: own(route?.basic, tenant.basic),
     replay: own(route?.replay, tenant.replay),
@@ -131,6 +134,21 @@ function findRoute(
     if (!takesMethod(route, method)) continue;
     const captures = matchPath(route.path, segments);
     if (captures !== undefined) return { route, captures };
+  }
+  return undefined;
+}
+
+/** Of the routes before the one that decides; a public one asks nothing that would be missed. */
+function findRouteInOtherCase(
+  routes: readonly Route[],
+  deciding: Route | undefined,
+  method: string,
+  segments: readonly string[],
+): Route | undefined {
+  for (const route of routes) {
+    if (route === deciding) return undefined;
+    if (route.access === 'public' || !takesMethod(route, method)) continue;
+    if (matchesInAnyCase(route.path, segments)) return route;
   }
   return undefined;
 }

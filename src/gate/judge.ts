@@ -57,6 +57,11 @@ export function judge(this_: Case): Judgement | Promise<Judgement> {
     const refused = deny('requestRefused', `${target.oddity}: normalizePath would accept it`);
     return { outcome: refused, facts: factsOf(this_) };
   }
+  if (this_.routeInOtherCase !== undefined) {
+    const { text } = this_.routeInOtherCase.path;
+    const refused = deny('requestRefused', `the path fits the route ${text} in another letter case alone`);
+    return { outcome: refused, facts: factsOf(this_) };
+  }
   if (access === 'public') {
     return { outcome: { kind: 'anonymous', stripped: filledLocations(this_) }, facts: factsOf(this_) };
   }

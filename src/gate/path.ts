@@ -1,3 +1,5 @@
+import { foldCase } from './letter-case.ts';
+
 /**
  * The request target, read the way a strict upstream and a lenient one would both read it. Where the two could differ
  * (dot segments, encoded slashes, path parameters …) the target carries an `oddity`, and is refused unless a route
@@ -72,8 +74,11 @@ function problem(detail: string): TargetProblem {
 
 const encodedSeparator = /%(?:2f|5c)/i;
 const anySeparator = /\\|%2f|%5c/gi;
-/** Once decoded, still an escape that a second decoder would turn into structure. */
-const doubleEscape = /%(?:2[ef5]|5c|3b|00)/i;
+/**
+ * Once decoded, still an escape that a second decoder would turn into structure, or into a character that nobody
+ * escapes (RFC 3986 section 2.3) but to be read as another path: %2561dmin.
+ */
+const doubleEscape = /%(?:00|2[5d-f]|3[0-9b]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9ae])/i;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
 const controlCharacter = /[\x00-\x1f\x7f]/;
 
@@ -91,7 +96,7 @@ function parseOddPath(rawPath: string, query: string | undefined): Target | Targ
     const last = index === parts.length - 1;
     const decoded = decodeSegment(part);
     if (typeof decoded !== 'string') return decoded;
-    if (doubleEscape.test(decoded)) return problem('a doubly encoded path separator or dot');
+    if (doubleEscape.test(decoded)) return problem('a doubly encoded path separator, dot, letter or digit');
     const semicolon = decoded.indexOf(';');
     if (semicolon !== -1) oddity ??= 'a path parameter (";")';
     const name = semicolon === -1 ? decoded : decoded.slice(0, semicolon);
@@ -200,4 +205,14 @@ export function matchPath(pattern: PathPattern, segments: readonly string[]): Ca
     }
   }
   return captures ?? noCaptures;
+}
+
+/** Would an upstream to which letter case is nothing take this path for one that the pattern matches? */
+export function matchesInAnyCase({ pieces, rest }: PathPattern, segments: readonly string[]): boolean {
+  if (rest ? segments.length < pieces.length : segments.length !== pieces.length) return false;
+  return pieces.every((piece, i) => piece.kind !== 'literal' || isSameInAnyCase(piece.text, segments[i] as string));
+}
+
+function isSameInAnyCase(a: string, b: string): boolean {
+  return a === b || (a.length === b.length && foldCase(a) === foldCase(b));
 }

@@ -19,6 +19,11 @@ tenants:
       - {path: /acme/bound/**, bind: {sub: body./user/id}}
       - {path: /acme/loose/**, bind: {sub: {from: body./user/id, optional: true}}}
       - {path: /acme/ruled/**, rule: request.body.user.id == claims.sub}
+      - {path: /acme/Reports/**, claims: {role: reader}}
+      - {path: /acme/reports/**, methods: [POST], claims: {role: writer}}
+      - {path: /acme/files/public/**, access: public}
+      - {path: "/acme/{kind}/secret", claims: {role: admin}}
+      - {path: /acme/files/**, access: optional}
 `;
 
 describe.each<'auto' | 'node'>(['auto', 'node'])('by the lane %s', (lane) => {
@@ -56,6 +61,23 @@ describe.each<'auto' | 'node'>(['auto', 'node'])('by the lane %s', (lane) => {
       expect(await ask('/acme/loose/x', body)).toEqual({ status: 403, upstream: '' });
     },
   );
+
+  test.for(['/acme/reports/SECRET', '/acme/files/Secret', '/acme/x/secreT', '/acme/x/%53ecret', '/acme/x/%C5%BFecret'])(
+    'a path that fits a route in other letters alone gets around no route: %s',
+    async (path) => {
+      const ask = await startRig();
+      expect(await ask(path, '{}')).toEqual({ status: 400, upstream: '' });
+    },
+  );
+
+  test('of two routes the first decides, and nothing is missed behind a public one', async () => {
+    const ask = await startRig();
+    const roles = { role: 'reader' };
+    expect(await ask('/acme/Reports/x', '{}', roles)).toMatchObject({ status: 200 });
+    expect(await ask('/acme/reports/x', '{}', { role: 'writer' })).toMatchObject({ status: 400 });
+    expect(await ask('/acme/files/Public/x', '{}')).toMatchObject({ status: 200 });
+    expect(await ask('/acme/x/Secrets', '{}')).toMatchObject({ status: 200 });
+  });
 
   test('one reading of a body goes on, and so does one without the member where that is optional', async () => {
     const ask = await startRig();
