@@ -3,6 +3,7 @@ import { decide } from './decide.ts';
 import type { Decision, DecisionFacts } from './decision.ts';
 import { foldName } from './field-name.ts';
 import type { Gate, Outcome, RequestBody } from './gate.ts';
+import { isEndToEnd } from './headers.ts';
 import { findPermitEnd } from './permit-end.ts';
 import type { Policy } from './policy.ts';
 import { refuse } from './refuse.ts';
@@ -40,7 +41,7 @@ export function createGate({ policy, verdicts, now, newRequestId, tracer, onFini
     },
     isBarredTrailer: (name) => {
       const folded = foldName(name);
-      return policy.reservedNames.has(folded) || policy.judgedNames.folded.has(folded);
+      return policy.reservedNames.has(folded) || policy.judgedNames.folded.has(folded) || !isEndToEnd(name);
     },
     decide: tracer === undefined ? judge : traced(tracer, judge),
     refuse: (reason, detail, { head, allowed, status, close } = {}) => {

@@ -15,7 +15,10 @@ type NameClass =
   | 'forwarded'
   /** W3C Trace Context: the client's, unless requests are traced here. */
   | 'trace-context'
-  /** Would make an upstream act on another method or path than the one that was judged (CVE-2023-30845 and kin). */
+  /**
+   * Would make an upstream act on another method or path than the one that was judged (CVE-2023-30845 and kin), or call
+   * others by a proxy of the client's (`Proxy`, to CGI the variable HTTP_PROXY: CVE-2016-5385).
+   */
   | 'steering';
 
 const classByFoldedName: ReadonlyMap<string, NameClass> = new Map<string, NameClass>([
@@ -35,13 +38,28 @@ const classByFoldedName: ReadonlyMap<string, NameClass> = new Map<string, NameCl
   ].map((name) => [name, 'hop-by-hop'] as const),
   ...[
     'forwarded',
+    'x-forwarded',
     'x-real-ip',
     'x-client-ip',
     'x-cluster-client-ip',
+    'x-remote-ip',
+    'x-remote-addr',
+    'x-originating-ip',
+    'x-envoy-external-address',
+    'x-azure-clientip',
+    'client-ip',
     'true-client-ip',
+    'cf-connecting-ip',
+    'fastly-client-ip',
+    'x-scheme',
+    'x-url-scheme',
+    'front-end-https',
     'x-request-id',
     'client-cert',
     'client-cert-chain',
+    'x-client-cert',
+    'x-tls-client-cert',
+    'x-arr-clientcert',
   ].map((name) => [name, 'forwarded'] as const),
   ...['traceparent', 'tracestate'].map((name) => [name, 'trace-context'] as const),
   ...[
@@ -53,7 +71,9 @@ const classByFoldedName: ReadonlyMap<string, NameClass> = new Map<string, NameCl
     'x-rewrite-url',
     'x-original-method',
     'x-original-host',
+    'x-envoy-original-path',
     'x-host',
+    'proxy',
   ].map((name) => [name, 'steering'] as const),
 ]);
 
@@ -215,6 +235,11 @@ export function isEachProxysOwn(lowerName: string): boolean {
   const { folded, nameClass } = describeName(lowerName);
   if (folded !== lowerName) return false;
   return lowerName === 'host' || lowerName === 'via' || ownOfEachProxy.has(nameClass);
+}
+
+/** Is this a name, in any spelling, that means no more than what its sender and the upstream agreed on? */
+export function isEndToEnd(name: string): boolean {
+  return describeName(name).nameClass === 'end-to-end';
 }
 
 function takeForwarded(inbound: Inbound, name: string, lower: string, value: string): void {

@@ -1,3 +1,4 @@
+import { foldName } from '../gate/field-name.ts';
 import { isTrailerField, keepFields } from './field-lists.ts';
 import { fieldValue } from './framing.ts';
 
@@ -11,7 +12,10 @@ export function requestTrailers(
   rawTrailers: readonly string[],
   isBarredTrailer: (name: string) => boolean,
 ): [string, string][] {
-  return trailerPairs(rawTrailers, (lower) => isTrailerField(lower) && !isBarredTrailer(lower));
+  // Folded, too: what an upstream makes of Content_Type where it merges trailers into headers.
+  const mayStand = (lower: string) =>
+    isTrailerField(lower) && isTrailerField(foldName(lower)) && !isBarredTrailer(lower);
+  return trailerPairs(rawTrailers, mayStand);
 }
 
 /** Names of a request's Trailer fields that are worth announcing to the upstream. */

@@ -155,6 +155,13 @@ describe('from a peer that is not trusted', () => {
     ['Forwarded', 'for=10.0.0.1'],
     ['X-Real-IP', '10.0.0.1'],
     ['True-Client-IP', '10.0.0.1'],
+    ['Client-IP', '10.0.0.1'],
+    ['Client_Ip', '10.0.0.1'],
+    ['CF-Connecting-IP', '10.0.0.1'],
+    ['X-Scheme', 'https'],
+    ['Front-End-Https', 'on'],
+    ['X-Client-Cert', 'MII'],
+    ['X-ARR-ClientCert', 'MII'],
     ['X-Request-Id', 'forged'],
   ])('%s is replaced, not believed', (name, value) => {
     expect(forward([name, value])).toEqual([['Host', 'a.example:8080'], ...added]);
@@ -187,7 +194,7 @@ describe('from a trusted proxy', () => {
   });
 });
 
-describe('headers that would change the method or path that was judged never go on', () => {
+describe('headers that would change the method or path that was judged, or where the upstream calls, never go on', () => {
   it.each([
     'X-HTTP-Method-Override',
     'X-HTTP-Method',
@@ -196,6 +203,8 @@ describe('headers that would change the method or path that was judged never go 
     'X-Original-URL',
     'X-Rewrite-URL',
     'X-Original-Host',
+    'X-Envoy-Original-Path',
+    'Proxy',
   ])('%s', (name) => {
     expect(kept([name, 'DELETE'])).toEqual([]);
     expect(kept([name, 'DELETE'], { fromTrustedProxy: true })).toEqual([]);
