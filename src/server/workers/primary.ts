@@ -122,6 +122,8 @@ export async function startPrimary(
     for (const { channel } of serving()) channel.tell('news', { source });
   });
 
+  /** Of the config that the workers serve: they change before `reloads` says so. */
+  let { tls } = first.settings;
   const reloads = createReloads({
     source,
     first,
@@ -132,6 +134,7 @@ export async function startPrimary(
       applyLogSettings(log, next.settings.log, logChoice);
       measures.forgetTenants(new Set(next.tenantHashes.keys()));
       tellFrontDuties(next);
+      tls = next.settings.tls;
       certificates.lookAtCertificates();
       return [];
     },
@@ -142,7 +145,7 @@ export async function startPrimary(
   const certificates = createTlsReport({
     log,
     now: Date.now,
-    validity: () => reloads.live.settings.tls?.validity,
+    validity: () => tls?.validity,
   });
 
   const awaiting = createAwaiting();
