@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { mintHs256 } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
 import { plainAnswer, type RawUpstream, startRawUpstream } from '../support/upstream.ts';

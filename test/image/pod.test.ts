@@ -4,8 +4,8 @@ import { mkdirSync, openSync, readFileSync, renameSync, symlinkSync, writeFileSy
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { freePort } from '../support/free-port.ts';
 import { type Manifest, parseManifests } from '../support/manifests.ts';
-import { freePort } from '../support/redis-server.ts';
 import { ask } from '../support/running-gate.ts';
 import { newFolder } from '../support/scratch-folder.ts';
 import { mintHs256 } from '../support/tokens.ts';

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { findSample } from '../support/exposition-parser.ts';
+import { freePort } from '../support/free-port.ts';
 import { endAll } from '../support/jwtgate-process.ts';
 import { openRawClient, rawRequest } from '../support/raw-client.ts';
-import { freePort } from '../support/redis-server.ts';
 import { configText, type RunningGate, runGate, tokenOf } from '../support/running-gate.ts';
 import { mintRs256, newRsaKey } from '../support/tokens.ts';
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { createReplayRedis, type ReplayRedis, type ReplayRedisEvent } from '../../src/state/replay-redis.ts';
-import { freePort, hasRedis, startRedis } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
+import { hasRedis, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 
 const open: ReplayRedis[] = [];

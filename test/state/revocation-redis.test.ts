@@ -6,7 +6,8 @@ import { describe, expect, test } from 'vitest';
 import { redisListAddress } from '../../src/state/redis-lists.ts';
 import { createRevocationLists, type ListPolicy, type RevocationEvent } from '../../src/state/revocation-lists.ts';
 import { testCertificates } from '../support/certificates.ts';
-import { freePort, hasRedis, type RedisServer, redisCli, startRedis } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
+import { hasRedis, type RedisServer, redisCli, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 
 const key = 'jwtgate:revoked:acme';

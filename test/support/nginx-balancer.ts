@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from './free-port.ts';
 import type { BackendServer } from './haproxy.ts';
-import { freePort } from './redis-server.ts';
 import { newFolder } from './scratch-folder.ts';
 import { until } from './until.ts';
 

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { freePort } from './free-port.ts';
 import { newFolder } from './scratch-folder.ts';
 
 /** Is Redis installed here? (Debian: redis-server) */
@@ -35,16 +34,6 @@ export async function startRedis(port?: number, args: readonly string[] = []): P
       await ended;
     },
   };
-}
-
-/** Redis can't be asked for port 0. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Sends one command by redis-cli, as an operator would, and gives what it prints; `input`: its last word, byte for byte. */

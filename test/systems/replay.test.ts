@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../support/free-port.ts';
 import { endAll } from '../support/jwtgate-process.ts';
-import { freePort, hasRedis, startRedis } from '../support/redis-server.ts';
+import { hasRedis, startRedis } from '../support/redis-server.ts';
 import { runGate, secretOf, tokenOf } from '../support/running-gate.ts';
 import { type LegacyService, startLegacyService } from '../support/system.ts';
 import { until } from '../support/until.ts';

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../support/free-port.ts';
 import { jwksServer } from '../support/jwks-server.ts';
 import { endAll } from '../support/jwtgate-process.ts';
-import { freePort, hasRedis, redisCli, startRedis } from '../support/redis-server.ts';
+import { hasRedis, redisCli, startRedis } from '../support/redis-server.ts';
 import { runVerb } from '../support/run-verb.ts';
 import { type RunningGate, runGate, tenantText, tokenOf } from '../support/running-gate.ts';
 import { newFolder } from '../support/scratch-folder.ts';

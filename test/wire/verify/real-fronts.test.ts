@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../../support/free-port.ts';
 import { type FrontProcess, type FrontProgram, hasFront, startFront } from '../../support/front-process.ts';
 import { endAll } from '../../support/jwtgate-process.ts';
 import { openRawClient, type ParsedResponse, rawRequest } from '../../support/raw-client.ts';
-import { freePort } from '../../support/redis-server.ts';
 import { type RunningGate, runGate, secretOf, tokenOf } from '../../support/running-gate.ts';
 
 // The configs of docs/verify.md, run: a real front, a real jwtgate, and an app that records what reaches it.
