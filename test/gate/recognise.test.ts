@@ -11,6 +11,7 @@ import {
   type TenantMatch,
 } from '../../src/gate/recognise.ts';
 import { parseToken } from '../../src/gate/token.ts';
+import { startCpuTime } from '../support/cpu-time.ts';
 
 function path(text: string): PathPattern {
   const compiled = compilePathPattern(text);
@@ -241,9 +242,9 @@ describe('overlaps are found at load', () => {
   it('in tens of thousands of tenants, in less than quadratic time', () => {
     const many = Array.from({ length: 30_000 }, (_, i): [string, MatchAlternative[]] => [`t${i}`, [{ kid: `${i}` }]]);
     const clash = { ...Object.fromEntries(many), late: [{ kid: '17' }], host: [{ host: 'a' }] };
-    const started = performance.now();
+    const cpuMs = startCpuTime();
     expect(overlapsOf(clash).overlaps).toEqual(['late+t17']);
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(cpuMs()).toBeLessThan(5000);
   });
 });
 

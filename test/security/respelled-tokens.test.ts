@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createTokenPlaces } from '../../src/gate/token-places.ts';
+import { startCpuTime } from '../support/cpu-time.ts';
 import { rawRequest } from '../support/raw-client.ts';
 import { secretOf, tokenOf } from '../support/running-gate.ts';
 import { startRawUpstream } from '../support/upstream.ts';
@@ -203,8 +204,8 @@ test('a request that names thousands of places costs no more than its length', (
     ...['Sec-WebSocket-Protocol', names.map((name) => `${name}.aa.bb.`).join(',')],
   ];
   const query = names.map((name) => `${name}=a`).join('&');
-  const startedMs = performance.now();
+  const cpuMs = startCpuTime();
   expect(places.holdingTokens({ headers }, query, undefined)).toHaveLength(names.length);
   // Milliseconds where each part is looked at once; seconds where it is once for each name.
-  expect(performance.now() - startedMs).toBeLessThan(500);
+  expect(cpuMs()).toBeLessThan(500);
 });
