@@ -52,7 +52,7 @@ export default defineConfig({
     pool: 'forks',
     reporters: ['default', './tools/skips-reporter.ts'],
     // Generous: what takes a second here may take ten on a machine that is busy with other work.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });

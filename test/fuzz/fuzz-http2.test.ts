@@ -3,7 +3,6 @@ import { fuzzHttp2 } from './fuzz-http2.ts';
 
 test.for(['http1', 'http2'] as const)(
   'hostile and mangled frames of HTTP/2 before an upstream of %s: nothing hangs, nothing goes unjudged, memory is bounded',
-  { timeout: 60_000 },
   async (upstream) => {
     const run = { seed: 20_261_122, connections: 100, upstream };
     const { judged, forwarded, byLane, ends } = await fuzzHttp2(run);

@@ -93,9 +93,9 @@ test('podman stop lets a request that is under way come to its end, and exits wi
   const answer = fetch(`${proxy()}slow`, bearer(secret));
   const waiting = () => upstream.connections.find(({ unanswered }) => unanswered.startsWith('GET /slow '));
   await until('the upstream has it', () => waiting() !== undefined);
-  const stop = spawn('podman', ['stop', '--time', '20', name], { stdio: 'ignore' });
+  const stop = spawn('podman', ['stop', '--time', '60', name], { stdio: 'ignore' });
   const stopped = once(stop, 'exit');
-  await until('it drains', () => says(name, 'draining'), 20_000);
+  await until('it drains', () => says(name, 'draining'));
   waiting()?.socket.write(plainAnswer);
   expect([(await answer).status, await (await answer).text()]).toEqual([200, 'ok']);
   await stopped;
@@ -107,7 +107,7 @@ test('with --watch it sees such a file by itself', async ({ skip }) => {
   skip(missing !== undefined, missing);
   await start(watching, 'run', '--watch');
   writeConfig('X-Watched');
-  await until('it says so', () => says(watching, 'config reloaded'), 20_000);
+  await until('it says so', () => says(watching, 'config reloaded'));
   await fetch(proxy(), bearer(secret));
   expect(upstream.requests().at(-1)?.headers).toMatchObject({ 'x-watched': 'alice' });
 });
@@ -117,7 +117,7 @@ async function start(container: string, ...command: string[]): Promise<void> {
   const hardened = ['--read-only', '--read-only-tmpfs=false', '--cap-drop=ALL', '--security-opt=no-new-privileges'];
   const mount = ['-v', `${directory}:/etc/jwtgate:ro`];
   podman('run', '--detach', '--name', container, '--network', 'host', ...hardened, ...mount, image, ...command);
-  await until(`${container} has started`, () => says(container, 'started'), 20_000);
+  await until(`${container} has started`, () => says(container, 'started'));
 }
 
 function says(container: string, message: string): boolean {

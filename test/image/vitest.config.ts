@@ -9,7 +9,7 @@ export default defineConfig({
     reporters: ['default', './tools/skips-reporter.ts'],
     // Each of them builds the image; the others find it done.
     fileParallelism: false,
-    testTimeout: 60_000,
-    hookTimeout: 600_000,
+    testTimeout: 300_000,
+    hookTimeout: 1_800_000,
   },
 });

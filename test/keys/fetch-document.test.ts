@@ -20,7 +20,7 @@ function request(url: string, more: Partial<DocumentRequest> = {}): DocumentRequ
   return {
     url: new URL(url),
     headers: {},
-    timeoutMs: 2000,
+    timeoutMs: 20_000,
     maxBytes: 10_000,
     ca: undefined,
     validators: {},

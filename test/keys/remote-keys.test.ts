@@ -32,7 +32,7 @@ function registry(random = 0) {
 }
 
 function policyOf(more: Partial<FetchPolicy> = {}): FetchPolicy {
-  return { ...defaultFetchPolicy, timeoutMs: 2000, ...more };
+  return { ...defaultFetchPolicy, timeoutMs: 20_000, ...more };
 }
 
 function jwksAt(server: JwksServer): SetAddress {

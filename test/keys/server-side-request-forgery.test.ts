@@ -33,7 +33,7 @@ async function inside(): Promise<{ readonly port: number; readonly asked: string
 const request = (port: number) => ({
   url: new URL(`http://id.keys.example:${port}/explain`),
   headers: {},
-  timeoutMs: 2_000,
+  timeoutMs: 20_000,
   maxBytes: 1_000,
   ca: undefined,
   validators: {},

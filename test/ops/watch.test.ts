@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -102,12 +103,13 @@ test('the same content written again is no change', async () => {
   const folder = newFolder();
   const file = join(folder, 'config.yaml');
   const other = join(folder, 'other.yaml');
-  await Promise.all([writeFile(file, 'one'), writeFile(other, 'one')]);
+  for (const path of [file, other]) writeFileSync(path, 'one');
   const followed = await follow(() => ({ files: [file, other], directories: [] }));
-  await writeFile(file, 'one');
-  await writeFile(`${file}.tmp`, 'one');
+  // At once: the watch must not find the file empty meanwhile.
+  writeFileSync(file, 'one');
+  writeFileSync(`${file}.tmp`, 'one');
   await rename(`${file}.tmp`, file);
-  await writeFile(other, 'two');
+  writeFileSync(other, 'two');
   await followed.change();
   expect(followed.changes()).toBe(1);
 });
@@ -139,7 +141,8 @@ test('a folder that goes away and comes back is found again by the interval', as
 
 test('what was written while the config was being read counts as a change', async () => {
   const file = join(newFolder(), 'config.yaml');
+  const loadedAtMs = Date.now();
   await writeFile(file, 'one');
-  const followed = await follow(() => ({ files: [file], directories: [] }), { loadedAtMs: Date.now() });
+  const followed = await follow(() => ({ files: [file], directories: [] }), { loadedAtMs });
   await followed.change();
 });

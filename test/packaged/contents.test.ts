@@ -120,7 +120,7 @@ test('a build somewhere else gives the same bytes', async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
-}, 300_000);
+}, 900_000);
 
 function bill(): { metadata: { component: Component }; components: readonly Component[] } {
   return JSON.parse(readFileSync(`${executable}.cdx.json`, 'utf8'));

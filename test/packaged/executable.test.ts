@@ -128,7 +128,7 @@ test('what it costs to start and to idle (printed, hardly judged)', async () => 
     console.log(
       `start to listening ${median?.toFixed(0)} ms (median of 5), RSS ${memory.rssMb} MB, private ${memory.anonMb} MB`,
     );
-    expect(median).toBeLessThan(2_000);
+    expect(median).toBeLessThan(20_000);
     expect(memory.rssMb).toBeLessThan(150);
   }
 });

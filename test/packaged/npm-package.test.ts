@@ -35,7 +35,7 @@ describe.skipIf(!hasNpm)('the npm package (needs npm)', () => {
     packed = pack();
     install(join(folder, packed.filename));
     upstream = await startRawUpstream();
-  }, 120_000);
+  });
 
   afterAll(() => upstream.close());
   beforeEach(() => writeConfig());
@@ -94,7 +94,7 @@ describe.skipIf(!hasNpm)('the npm package (needs npm)', () => {
   });
 
   // npm takes a second or two of its own for each, and much longer where the machine is busy.
-  describe('npx jwtgate', { timeout: 60_000 }, () => {
+  describe('npx jwtgate', () => {
     const npx = (...args: string[]) => npm('npx', ['--offline', 'jwtgate', ...args], { cwd: folder, home });
 
     test('--version tells version, commit and the pinned runtime', () => {

@@ -33,7 +33,7 @@ describe.skipIf(!isBuilt)('the executable for arm64 (where --arch arm64 was buil
     () => {
       const run = (...args: string[]) => {
         const [command, ...first] = emulator;
-        return promisify(execFile)(command, [...first, executable, ...args], { timeout: 120_000 });
+        return promisify(execFile)(command, [...first, executable, ...args], { timeout: 600_000 });
       };
 
       test('tells its version', async () => {
@@ -48,6 +48,6 @@ describe.skipIf(!isBuilt)('the executable for arm64 (where --arch arm64 was buil
         expect(stdout).not.toContain('✗');
       });
     },
-    130_000,
+    610_000,
   );
 });

@@ -8,7 +8,8 @@ export default defineConfig({
     include: ['test/packaged/**/*.test.ts'],
     pool: 'forks',
     reporters: ['default', './tools/skips-reporter.ts'],
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // As generous as the other tests' (../../vitest.config.ts).
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });

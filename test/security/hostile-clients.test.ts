@@ -24,7 +24,7 @@ test.for([
   ['a TLS hello on a plain port', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
   ['SSH', 'SSH-2.0-OpenSSH_9.9\r\n', 400],
 ] as const)('%s: bounded and refused', async ([, text, status]) => {
-  const lane = await startLane({ timeouts: { headerMs: 1_000 } });
+  const lane = await startLane({ timeouts: { headerMs: 3_000 } });
   const client = await lane.client();
   client.send(text);
   await client.closed();
@@ -62,7 +62,7 @@ test.for([
 });
 
 test('slow heads from many clients at once do not keep others waiting', async () => {
-  const lane = await startLane({ timeouts: { headerMs: 500 } });
+  const lane = await startLane({ timeouts: { headerMs: 5_000 } });
   const slow = await Promise.all(Array.from({ length: 200 }, () => lane.client()));
   for (const client of slow) client.send('GET / HTTP/1.1\r\nHost: a\r\nX: ');
   expect((await lane.request('GET / HTTP/1.1\r\nHost: a\r\n\r\n')).status).toBe(200);
@@ -93,8 +93,8 @@ const scraps = [
   ',',
 ];
 
-test('mutated requests: no crash, no hang, and only whole, judged requests upstream', { timeout: 60_000 }, async () => {
-  const lane = await startLane({ timeouts: { headerMs: 300, idleMs: 300, responseMs: 300 } });
+test('mutated requests: no crash, no hang, and only whole, judged requests upstream', async () => {
+  const lane = await startLane({ timeouts: { headerMs: 1_000, idleMs: 1_000, responseMs: 1_000 } });
   const mutation = fc.record({
     at: fc.double({ min: 0, max: 1, noNaN: true }),
     remove: fc.integer({ min: 0, max: 4 }),
@@ -114,7 +114,7 @@ test('mutated requests: no crash, no hang, and only whole, judged requests upstr
     fc.sample(hostile, 200).map(async (text) => {
       const client = await lane.client();
       client.send(text);
-      await client.closed(20_000);
+      await client.closed();
       client.destroy();
     }),
   );

@@ -97,7 +97,7 @@ test('a client that takes none of a long answer, which comes in small pieces, ge
   }
   bytes += Buffer.concat(parts).toString('latin1');
   expect(bytes.slice(bytes.indexOf('\r\n\r\n') + 4) === all).toBe(true);
-}, 60_000);
+});
 
 test('a client that takes none of many short answers gets all of them as they were', async () => {
   const requests = 8_000;
@@ -112,7 +112,7 @@ test('a client that takes none of many short answers gets all of them as they we
   const seen = answered;
   rig.stuck.socket.resume();
   for (let index = 0; index < seen; index++) {
-    const { body } = await rig.stuck.response({ withinMs: 20_000 });
+    const { body } = await rig.stuck.response();
     if (body !== cells('a', 100 * index, 100)) expect(body).toBe(cells('a', 100 * index, 100));
   }
-}, 60_000);
+});

@@ -37,8 +37,9 @@ tenants:
     );
   };
   const tls = await start('{address: 127.0.0.1:0, tls: {cert: cert.pem, key: {file: key.pem}}}');
-  client = await openHttp2({ port: tls.proxyPort });
   plainPort = (await start('127.0.0.1:0')).proxyPort;
+  // Last: a connection that sends nothing is let go after timeouts.header.
+  client = await openHttp2({ port: tls.proxyPort });
 });
 afterAll(async () => {
   client.close();

@@ -8,6 +8,7 @@ import { endAll, jwtgateCommand } from '../support/jwtgate-process.ts';
 import { ask, configText, runGate, secretOf, tokenOf } from '../support/running-gate.ts';
 import { newFolder } from '../support/scratch-folder.ts';
 import { mintHs256 } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
 
 let upstream: HeldUpstream;
 beforeAll(async () => {
@@ -102,7 +103,7 @@ test('a reader that never reads costs lines, not requests, and does not keep the
   }
   expect(dropped).toBeGreaterThan(0);
   gate.process.signal('SIGTERM');
-  await expect.poll(() => gate.process.child.exitCode, { timeout: 5_000 }).toBe(0);
+  await until('it has ended', () => gate.process.child.exitCode === 0);
   gate.process.child.stdout?.resume();
   await gate.process.ended;
 });
@@ -123,7 +124,7 @@ test('stdout closed from the start (>&-) is no obstacle', async () => {
     const health = spawn(jwtgateCommand[0], [jwtgateCommand[1], 'healthcheck', '-c', path], { stdio: 'ignore' });
     return new Promise((resolve) => health.once('close', resolve));
   };
-  await expect.poll(answered, { timeout: 10_000 }).toBe(0);
+  await until('it is healthy', async () => (await answered()) === 0);
   child.kill('SIGTERM');
   expect(await new Promise((resolve) => child.once('close', resolve))).toBe(0);
 });

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { jwksServer } from '../support/jwks-server.ts';
 import { endAll } from '../support/jwtgate-process.ts';
@@ -32,12 +31,7 @@ tenants:
       const body = request.url?.includes('well-known') ? metadata : { keys: [jwk] };
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
-    let status = 503;
-    for (let i = 0; i < 200 && status !== 200; i++) {
-      status = (await gate.ops('/readyz')).status;
-      await delay(25);
-    }
-    expect(status).toBe(200);
+    await until('it is ready', async () => (await gate.ops('/readyz')).status === 200);
     provider.answer = (_request, response) => response.writeHead(500).end();
     const asked = provider.requests.length;
     await until('it was asked once more', () => provider.requests.length > asked + 1);

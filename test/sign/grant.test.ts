@@ -45,7 +45,7 @@ async function scene(answer: TokenAnswer, spec: Partial<GrantSpec> = {}): Promis
 
 function grantAt(endpoint: TestTokenEndpoint, spec: Partial<GrantSpec> = {}): Scene {
   const grant = createGrant(
-    { tokenEndpoint: endpoint.url, signer: signerOf({ key, payload }), timeoutMs: 5_000, ...spec },
+    { tokenEndpoint: endpoint.url, signer: signerOf({ key, payload }), timeoutMs: 30_000, ...spec },
     { now: () => it.nowMs, random: () => 0, env: {} },
   );
   open.push({ [Symbol.asyncDispose]: async () => grant.close() });

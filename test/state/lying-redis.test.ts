@@ -16,7 +16,7 @@ afterEach(() => {
 function storeAt(port: number): { store: ReplayRedis; events: ReplayRedisEvent[] } {
   const events: ReplayRedisEvent[] = [];
   const url = `redis://gate:open-sesame@127.0.0.1:${port}`;
-  const store = createReplayRedis({ url, timeoutMs: 500, onEvent: (event) => events.push(event) });
+  const store = createReplayRedis({ url, timeoutMs: 20_000, onEvent: (event) => events.push(event) });
   open.push(store);
   return { store, events };
 }
@@ -44,7 +44,7 @@ test('a server that says it has moved is not followed, and nobody else is shown 
   const { store } = storeAt(redis.port);
   await until('connected', () => store.connected);
   await use(store, 'a');
-  await tryRedis(`redis://127.0.0.1:${redis.port}`, 500);
+  await tryRedis(`redis://127.0.0.1:${redis.port}`, 20_000);
   for (let i = 0; i < 20; i++) await use(store, `b${i}`);
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(elsewhere.connections).toHaveLength(0);
@@ -139,13 +139,13 @@ describe('a list is taken from nothing but a set that was read to its end', () =
         setTimeout(() => {
           socket.write((held ?? []).join(''));
           held = undefined;
-        }, 700);
+        }, 2_700);
       }
       if (held === undefined) return text;
       held.push(text);
       return '';
     });
-    const { list } = listAt(redis.port);
+    const { list } = listAt(redis.port, 2_000);
     await until('read', () => list.find('acme', bearer)?.kind === 'revoked');
     expect(redis.connections).toHaveLength(1);
   });

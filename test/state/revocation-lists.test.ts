@@ -3,7 +3,12 @@ import { createRevocationLists, type RevocationEvent } from '../../src/state/rev
 import { jwksServer } from '../support/jwks-server.ts';
 import { until } from '../support/until.ts';
 
-const policy = { refreshMs: 1_000, timeoutMs: 1_000, headers: { authorization: 'Bearer for-the-list' }, ca: undefined };
+const policy = {
+  refreshMs: 1_000,
+  timeoutMs: 20_000,
+  headers: { authorization: 'Bearer for-the-list' },
+  ca: undefined,
+};
 const one = { jti: 'one', sub: undefined, kid: undefined, issuedAtS: 1 };
 
 async function setUp() {
@@ -124,7 +129,7 @@ describe('a list at a URL', () => {
   test('is fetched once for all who hold it, and no more once nobody does', async () => {
     await using it = await setUp();
     it.say('jti one\n');
-    const leases = [1, 2, 3].map(() => it.lists.holdUrl(it.server.url, policy));
+    const leases = [1, 2, 3].map(() => it.lists.holdUrl(it.server.url, { ...policy, refreshMs: 600_000 }));
     await until('fetched', () => leases.every(({ status }) => status().readyOnce));
     expect(it.server.requests).toHaveLength(1);
     expect(it.lists.statuses()).toHaveLength(1);

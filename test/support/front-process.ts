@@ -62,14 +62,10 @@ export async function startFront(
     });
   }
   const ended = once(child, 'exit');
-  await until(
-    `${program} listens`,
-    async () => {
-      if (child.exitCode !== null) throw new Error(`${program} ended:\n${said}`);
-      return await connects(ports.front);
-    },
-    15_000,
-  );
+  await until(`${program} listens`, async () => {
+    if (child.exitCode !== null) throw new Error(`${program} ended:\n${said}`);
+    return await connects(ports.front);
+  });
   return {
     port: ports.front,
     process: child,

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { newFolder } from './scratch-folder.ts';
+import { patienceMs } from './until.ts';
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
@@ -14,7 +15,7 @@ export interface JwtgateProcess {
   readonly stderr: string;
   /** The log so far; lines that are no JSON are left out. */
   readonly log: readonly LogLine[];
-  /** The next line, of those not yet returned, with this message; rejects when the process ends, or `withinMs` (10 s) pass, without it. */
+  /** The next line, of those not yet returned, with this message; rejects when the process ends, or `withinMs` pass, without it. */
   logged(message: string, fields?: LogLine, withinMs?: number): Promise<LogLine>;
   signal(name: NodeJS.Signals): void;
   /** Exit code, or the signal that ended it. */
@@ -87,7 +88,7 @@ export function startJwtgate(args: readonly string[], options: StartOptions = {}
     },
     log,
     ended,
-    async logged(message, fields = {}, withinMs = longestWaitMs) {
+    async logged(message, fields = {}, withinMs = patienceMs) {
       const deadline = performance.now() + withinMs;
       for (;;) {
         const found = log.find((line) => !returned.has(line) && line.msg === message && hasFields(line, fields));
@@ -108,9 +109,6 @@ export function startJwtgate(args: readonly string[], options: StartOptions = {}
     },
   };
 }
-
-/** Below the tests' own limit, so that a failure shows what was logged instead. */
-const longestWaitMs = 10_000;
 
 const running = new Set<ChildProcess>();
 

@@ -71,7 +71,7 @@ export async function startCollector(
     spans,
     requests,
     async gotSpans(count) {
-      await until(`${count} spans`, () => spans.length >= count || faults.length > 0, 10_000);
+      await until(`${count} spans`, () => spans.length >= count || faults.length > 0);
       if (faults.length > 0) throw new Error(faults.join('\n'));
       return spans;
     },

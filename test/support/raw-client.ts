@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { testCertificates } from './certificates.ts';
+import { patienceMs } from './until.ts';
 
 export interface ParsedResponse {
   readonly status: number;
@@ -99,7 +100,7 @@ export function rawClientOn(socket: Socket): RawClient {
     send(text) {
       socket.write(typeof text === 'string' ? Buffer.from(text, 'latin1') : text);
     },
-    async response({ head = false, withinMs = 5_000 } = {}) {
+    async response({ head = false, withinMs = patienceMs } = {}) {
       const find = () => {
         const parsed = parseResponse(received.slice(taken), head, ending !== undefined);
         if (parsed === undefined && ending !== undefined) {
@@ -111,7 +112,7 @@ export function rawClientOn(socket: Socket): RawClient {
       taken += parsed.length;
       return parsed.response;
     },
-    closed: (withinMs = 5_000) => wait('the connection is closed', () => ending, withinMs),
+    closed: (withinMs = patienceMs) => wait('the connection is closed', () => ending, withinMs),
     destroy() {
       socket.destroy();
     },

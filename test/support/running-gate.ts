@@ -78,14 +78,12 @@ export async function runGate(
   options: StartOptions & {
     readonly args?: readonly string[];
     readonly folder?: string;
-    /** For large configs. */
-    readonly startsWithinMs?: number;
   } = {},
 ): Promise<RunningGate> {
   const configPath = join(options.folder ?? newFolder(), 'config.yaml');
   await writeFile(configPath, withWorkers(text));
   const process = startJwtgate(['run', '--config', configPath, ...(options.args ?? [])], options);
-  const started = await process.logged('started', {}, options.startsWithinMs);
+  const started = await process.logged('started');
   const proxyPort = portOf(started.proxy);
   const opsPort = portOf(started.ops);
   const adminPort = portOf(started.admin);

@@ -120,5 +120,5 @@ export async function reloadWith(
   writeFileSync(join(gate.folder, file), text);
   gate.process.signal('SIGHUP');
   // Thousands of tenants take a busy machine their time.
-  await gate.process.logged('config reloaded', {}, 50_000);
+  await gate.process.logged('config reloaded');
 }

@@ -162,11 +162,12 @@ function patientVerifier(opsPort: number) {
   let maxAgeMs = 0;
   return async (assertion: unknown): Promise<string> => {
     if (performance.now() >= fetchedAtMs + maxAgeMs) {
+      // An answer is at least as old as the question (RFC 9111 section 4.2.3), however long it was on its way.
+      fetchedAtMs = performance.now();
       const response = await fetch(`http://127.0.0.1:${opsPort}/.well-known/jwks.json`);
       maxAgeMs = Number(/max-age=(\d+)/.exec(response.headers.get('cache-control') ?? '')?.[1]) * 1000;
       expect(maxAgeMs).toBeGreaterThan(0);
       set = (await response.json()) as JSONWebKeySet;
-      fetchedAtMs = performance.now();
     }
     await verified(assertion, set);
     return decodeProtectedHeader(String(assertion)).kid ?? '';
@@ -176,7 +177,8 @@ function patientVerifier(opsPort: number) {
 describe('a key that is replaced under traffic', () => {
   it('is known to every service before it signs, and the old one as long as its tokens live', async () => {
     const quick = await start(
-      (text) => `log: {access: false}\n${text.replace('60s', '5s').replace('publishBefore: 10m', 'publishBefore: 2s')}`,
+      (text) =>
+        `log: {access: false}\n${text.replace('60s', '20s').replace('publishBefore: 10m', 'publishBefore: 6s')}`,
     );
     const kids = async () => (await keySet(quick)).keys.map(({ kid }) => kid ?? '');
     const [oldKid = ''] = await kids();
@@ -205,9 +207,9 @@ describe('a key that is replaced under traffic', () => {
     const [first = '', second = '', ...others] = await kids();
     expect([first, others]).toEqual([oldKid, []]);
     expect(last).toBe(oldKid);
-    await until('the new key signs', () => failure !== undefined || last === second, 8_000);
+    await until('the new key signs', () => failure !== undefined || last === second);
     expect(failure).toBeUndefined();
-    expect((signedBy.get(second)?.firstAtMs ?? 0) - rotatedAtMs).toBeGreaterThan(1_900);
+    expect((signedBy.get(second)?.firstAtMs ?? 0) - rotatedAtMs).toBeGreaterThan(5_900);
     // The old key's last token may still be on its way.
     expect(await kids()).toEqual([oldKid, second]);
 
@@ -217,12 +219,12 @@ describe('a key that is replaced under traffic', () => {
     quick.process.signal('SIGHUP');
     await quick.process.logged('reload refused: the config before it is still served');
     const third = (await kids()).find((kid) => kid !== oldKid && kid !== second) ?? '';
-    await until('the third key signs', () => failure !== undefined || last === third, 8_000);
+    await until('the third key signs', () => failure !== undefined || last === third);
     running = false;
     await traffic;
     expect(failure).toBeUndefined();
     expect([...signedBy.keys()]).toEqual([oldKid, second, third]);
-  }, 30_000);
+  });
 });
 
 async function rotate(of: Started, pem: string): Promise<void> {

@@ -12,7 +12,7 @@ import type { RunningGate } from '../support/running-gate.ts';
 import { newFolder } from '../support/scratch-folder.ts';
 import { askGate, type Question, runExample, type SeenRequest } from '../support/system.ts';
 import { granting, json, startTokenEndpoint, type TestTokenEndpoint } from '../support/token-endpoint.ts';
-import { until } from '../support/until.ts';
+import { patienceMs, until } from '../support/until.ts';
 
 /* The vendor and its token endpoint are real servers here; its tokens are verified by jose, PyJWT and ruby-jwt. */
 
@@ -103,7 +103,7 @@ describe('the signed token itself', () => {
     expect(protectedHeader).toEqual({ alg: 'HS256', typ: 'JWT', kid: 'my-key-id', 'x-account': '4711' });
     expect(payload.scope).toEqual(['contacts', 'deals']);
     expect((payload.exp as number) - (payload.iat as number)).toBe(300);
-    expect(Math.abs((payload.iat as number) - now())).toBeLessThan(10);
+    expect(Math.abs((payload.iat as number) - now())).toBeLessThan(60);
   });
 
   it('goes into a header of the vendor’s choice with its scheme, ES256 from a pasted PEM key', async () => {
@@ -151,10 +151,10 @@ describe('the signed token itself', () => {
 
   it('is used again until shortly before it expires', async () => {
     const short = await start((text) =>
-      text.replace('lifetime: 5m', 'lifetime: 2s').replace('{limit: 10/s, burst: 10}', '1000/s'),
+      text.replace('lifetime: 5m', 'lifetime: 4s').replace('{limit: 10/s, burst: 10}', '1000/s'),
     );
     const uses = new Map<string, number>();
-    const deadline = performance.now() + 10_000;
+    const deadline = performance.now() + patienceMs;
     while (uses.size < 2 && performance.now() < deadline) {
       await ask('crm', '/a', {}, short);
       const token = bearerOf(lastSeen());
@@ -163,7 +163,9 @@ describe('the signed token itself', () => {
     const [first = '', second = ''] = uses.keys();
     expect(uses.get(first)).toBeGreaterThan(1);
     const times = await Promise.all(
-      [first, second].map(async (token) => (await jwtVerify(token, Buffer.from(crmSecret))).payload),
+      [first, second].map(
+        async (token) => (await jwtVerify(token, Buffer.from(crmSecret), { clockTolerance: '1 hour' })).payload,
+      ),
     );
     expect(times[1]?.iat as number).toBeLessThanOrEqual(times[0]?.exp as number);
     expect(times[1]?.iat as number).toBeGreaterThan(times[0]?.iat as number);
@@ -207,7 +209,7 @@ describe('what the vendor needs beside the token', () => {
     ];
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 429]);
     const wait = Number(answers[2]?.headers['retry-after']);
-    expect(wait).toBeGreaterThan(1790);
+    expect(wait).toBeGreaterThan(1700);
     expect(wait).toBeLessThanOrEqual(1800);
     expect(vendor.seen.length).toBe(2);
     await slow.rewrite(configOf(slow).replace('[contacts, deals]', '[contacts]'));

@@ -35,7 +35,7 @@ tenants:
     match: {path: /remote/**}
     algorithms: [ES256]
     audience: any
-    jwks: {url: "${provider.url}", timeout: 500ms, cooldown: 1s${more}}
+    jwks: {url: "${provider.url}", cooldown: 1s${more}}
   local:
     match: {path: /local/**}
     secret: {value: a-local-secret-of-thirty-two-bytes-or-more}
@@ -53,8 +53,8 @@ describe('a provider that is away when we start', () => {
     expect([refused.status, JSON.parse(refused.body).reason]).toEqual([503, 'keysUnavailable']);
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
     provider.publish([old.jwk]);
-    await until('its keys are there', async () => (await send(goodToken())).status === 200, 12_000);
-  }, 20_000);
+    await until('its keys are there', async () => (await send(goodToken())).status === 200);
+  });
 });
 
 describe('a provider that goes away later', () => {
@@ -63,10 +63,10 @@ describe('a provider that goes away later', () => {
     expect((await send(goodToken())).status).toBe(200);
     provider.answer = (_request, response) => response.writeHead(500).end();
     const before = provider.requests.length;
-    await until('it was asked again', () => provider.requests.length > before, 10_000);
+    await until('it was asked again', () => provider.requests.length > before);
     for (let i = 0; i < 20; i++) expect((await send(goodToken())).status).toBe(200);
     expect((await ask(gate.opsPort, '/readyz', {})).status).toBe(200);
-  }, 20_000);
+  });
 });
 
 describe('a rotation under load', () => {
@@ -85,20 +85,20 @@ describe('a rotation under load', () => {
     await until('traffic runs with the new key', () => statuses.length > begun + 50);
     provider.publish([fresh.jwk]);
     const withdrawn = goodToken(old);
-    await until('the old key is gone', async () => (await send(withdrawn)).status === 401, 10_000);
+    await until('the old key is gone', async () => (await send(withdrawn)).status === 401);
     running = false;
     await Promise.all(clients);
     expect(new Set(statuses)).toEqual(new Set([200]));
     expect(JSON.parse((await send(withdrawn)).body).reason).toBe('keyUnknown');
-  }, 30_000);
+  });
 
   it('a verdict in the cache dies with its key', async () => {
     await start(', refresh: 1s');
     const token = goodToken(old);
     for (let i = 0; i < 3; i++) expect((await send(token)).status).toBe(200);
     provider.publish([fresh.jwk]);
-    await until('the cached token is refused', async () => (await send(token)).status === 401, 10_000);
-  }, 20_000);
+    await until('the cached token is refused', async () => (await send(token)).status === 401);
+  });
 });
 
 describe('a flood of made-up kids', () => {
@@ -113,31 +113,27 @@ describe('a flood of made-up kids', () => {
     expect((await send(goodToken())).status).toBe(200);
     // One at once, and one a cool-down: how long the flood takes is the machine's business.
     expect(provider.requests.length - before).toBeLessThanOrEqual(10);
-  }, 30_000);
+  });
 });
 
 describe('a provider that misbehaves', () => {
-  it.each<[string, () => void]>([
+  it.each<[what: string, misbehave: () => void, settings?: string]>([
     ['answers garbage', () => (provider.answer = (_request, response) => response.end('<html>'))],
     ['answers 500', () => (provider.answer = (_request, response) => response.writeHead(500).end())],
-    ['never answers', () => (provider.answer = () => {})],
+    ['never answers', () => (provider.answer = () => {}), ', timeout: 500ms'],
     [
       'redirects',
       () => (provider.answer = (_request, response) => response.writeHead(302, { location: provider.url }).end()),
     ],
     ['answers with ten megabytes', () => (provider.answer = jsonAnswer({ keys: [], pad: 'x'.repeat(10_000_000) }))],
     ['has no keys', () => provider.publish([])],
-  ])(
-    '%s: its tenants are refused, others are not, and the process lives',
-    async (_name, misbehave) => {
-      misbehave();
-      await start();
-      const refused = await send(goodToken());
-      expect([401, 503]).toContain(refused.status);
-      expect((await askGate(gate, '/local/x')).status).toBe(401);
-    },
-    20_000,
-  );
+  ])('%s: its tenants are refused, others are not, and the process lives', async (_what, misbehave, settings) => {
+    misbehave();
+    await start(settings);
+    const refused = await send(goodToken());
+    expect([401, 503]).toContain(refused.status);
+    expect((await askGate(gate, '/local/x')).status).toBe(401);
+  });
 
   it('publishes one odd key among good ones: only that one is skipped', async () => {
     provider.publish([{ kty: 'XYZ', kid: 'odd' }, { kty: 'RSA', n: 'AQAB', e: 'AQAB', kid: 'weak' }, old.jwk, null]);

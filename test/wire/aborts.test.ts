@@ -25,7 +25,7 @@ async function leave(lane: LaneRig, count: number, text: string, ready: (receive
   }
 }
 
-test('1000 clients that leave in mid-answer leave no upstream connection open', { timeout: 30_000 }, async () => {
+test('1000 clients that leave in mid-answer leave no upstream connection open', async () => {
   const begun = `HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(1_000)}`;
   const lane = await startLane({ reply: () => begun });
   await leave(lane, 1_000, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', (received) => received.includes('xxx'));
@@ -66,7 +66,7 @@ test.for([
   client.send(`GET / HTTP/${version}\r\nHost: a\r\n\r\n`);
   await until('the answer begins', () => client.received.includes('beginning'));
   lane.upstream.connections[0]?.socket.destroy();
-  const ending = await client.closed(500);
+  const ending = await client.closed();
   // A body that ends with the connection is complete unless the connection is reset.
   if (rest.includes('chunked') && version === '1.0') expect(ending).toBe('reset');
   expect(client.received).not.toContain('\r\n0\r\n');

@@ -19,9 +19,7 @@ test('drain: idle and silent connections end at once, new ones are not accepted'
   await idle.response();
   const silent = await lane.client();
   await until('both are accepted', () => lane.door.openConnections === 2);
-  const started = performance.now();
-  await lane.door.close({ drainMs: 60_000 });
-  expect(performance.now() - started).toBeLessThan(1_000);
+  await lane.door.close({ drainMs: 600_000 });
   await until('the upstream connections are gone', () => lane.upstream.openSockets === 0);
   await idle.closed();
   await silent.closed();
@@ -33,7 +31,7 @@ test('drain: a request under way gets its answer, with Connection: close', async
   const client = await lane.client();
   client.send(get);
   await lane.upstream.gotRequests(1);
-  const closed = lane.door.close({ drainMs: 60_000 });
+  const closed = lane.door.close({ drainMs: 600_000 });
   lane.upstream.connections[0]?.socket.write(answer);
   expect(await client.response()).toMatchObject({ status: 200, body: 'ok', headers: { connection: 'close' } });
   await closed;
@@ -46,7 +44,7 @@ test('drain: an answer under way comes to its end, then its connection closes', 
   const client = await lane.client();
   client.send(get);
   await until('the answer begins', () => client.received.endsWith('ab'));
-  const closed = lane.door.close({ drainMs: 60_000 });
+  const closed = lane.door.close({ drainMs: 600_000 });
   lane.upstream.connections[0]?.socket.write('cd');
   expect((await client.response()).body).toBe('abcd');
   await closed;
@@ -58,7 +56,7 @@ test('drain: a request that arrives on a connection under way is not taken any m
   const client = await lane.client();
   client.send(get);
   await lane.upstream.gotRequests(1);
-  const closed = lane.door.close({ drainMs: 60_000 });
+  const closed = lane.door.close({ drainMs: 600_000 });
   client.send(get);
   lane.upstream.connections[0]?.socket.write(answer);
   expect((await client.response()).status).toBe(200);
@@ -86,7 +84,7 @@ test('drain: a request that the system holds when it begins gets its answer', as
   await client.response();
   // Sent and not yet read: this process does both, one after the other.
   client.send(get);
-  const closed = lane.door.close({ drainMs: 60_000 });
+  const closed = lane.door.close({ drainMs: 600_000 });
   expect(await client.response()).toMatchObject({ status: 200, headers: { connection: 'close' } });
   await closed;
 });
@@ -97,7 +95,7 @@ test('drain: a request whose head is half here when it begins gets its answer', 
   client.send(get);
   await client.response();
   client.send(get.slice(0, 20));
-  const closed = lane.door.close({ drainMs: 60_000 });
+  const closed = lane.door.close({ drainMs: 600_000 });
   await expect(openUntilRefused(lane.port)).resolves.toBe('ECONNREFUSED');
   client.send(get.slice(20));
   expect(await client.response()).toMatchObject({ status: 200, headers: { connection: 'close' } });
@@ -109,7 +107,7 @@ test('drain, in its delay: requests are served on old connections and new ones, 
   const idle = await lane.client();
   idle.send(get);
   expect((await idle.response()).headers.connection).not.toBe('close');
-  const closed = lane.door.close({ delayMs: 60_000, drainMs: 60_000 });
+  const closed = lane.door.close({ delayMs: 600_000, drainMs: 600_000 });
   const fresh = await lane.client();
   for (const client of [idle, fresh]) {
     client.send(get);
@@ -125,7 +123,7 @@ test('drain, in its delay: who was told nothing, as the answer had begun, may se
   const client = await lane.client();
   client.send(get);
   await until('the answer begins', () => client.received.endsWith('ab'));
-  const closed = lane.door.close({ delayMs: 60_000, drainMs: 60_000 });
+  const closed = lane.door.close({ delayMs: 600_000, drainMs: 600_000 });
   lane.upstream.connections[0]?.socket.write('cd');
   expect(await client.response()).toMatchObject({ body: 'abcd' });
   client.send(get);
@@ -144,7 +142,7 @@ test('drain, in its delay: a WebSocket handshake is still taken', async () => {
   await once(http, 'listening');
   onTestFinished(() => void http.close());
   const { port, door } = await openDoor(fakeGate({ upstream: upstreamAt((http.address() as AddressInfo).port) }));
-  const closed = door.close({ delayMs: 60_000, drainMs: 60_000 });
+  const closed = door.close({ delayMs: 600_000, drainMs: 600_000 });
   const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
   await once(socket, 'open');
   const gone = once(socket, 'close');
@@ -159,7 +157,7 @@ test('drain: after its delay nothing is accepted, and idle connections end', asy
   const idle = await lane.client();
   idle.send(get);
   await idle.response();
-  await lane.door.close({ delayMs: 50, drainMs: 60_000 });
+  await lane.door.close({ delayMs: 50, drainMs: 600_000 });
   expect(await idle.closed()).toBe('end');
   await expect(openRawClient({ port: lane.port })).rejects.toThrow('ECONNREFUSED');
 });
@@ -169,8 +167,8 @@ test('drain: a second call stops now', async () => {
   const client = await lane.client();
   client.send(get);
   await lane.upstream.gotRequests(1);
-  const first = lane.door.close({ drainMs: 60_000 });
-  await lane.door.close({ drainMs: 60_000 });
+  const first = lane.door.close({ drainMs: 600_000 });
+  await lane.door.close({ drainMs: 600_000 });
   await first;
   await client.closed();
   await until('nothing is left', () => lane.door.openConnections === 0);
@@ -190,7 +188,7 @@ test('drain: a WebSocket is told 1001 at the deadline, and not before', async ()
   const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
   await once(socket, 'open');
   const gone = once(socket, 'close');
-  const closed = door.close({ drainMs: 300 });
+  const closed = door.close({ drainMs: 3_000 });
   const payload = 'x'.repeat(70_000);
   for (const message of ['a', payload, 'b']) {
     socket.send(message);

@@ -72,7 +72,7 @@ test.for([
   ['stops coming', (lane: LaneRig) => lane, 400],
   ['breaks its framing', (_: LaneRig, send: (text: string) => void) => send('zz\r\n'), 400],
 ] as const)('a body that %s while the gate reads it: broken, nothing forwarded', async ([, act, status]) => {
-  const { lane } = await startReadingLane({ timeouts: { idleMs: 150 } });
+  const { lane } = await startReadingLane({ timeouts: { idleMs: 500 } });
   const client = await lane.client();
   client.send(`${post}Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n`);
   await until('the gate was asked', () => lane.gate.heads.length === 1);

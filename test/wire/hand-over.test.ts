@@ -7,7 +7,7 @@ import { createUpstreamSessions } from '../../src/wire/call/upstream-sessions.ts
 import { createNodeLane } from '../../src/wire/node-lane.ts';
 import { createUpstreamSlots } from '../../src/wire/upstream-slots.ts';
 import { openRawClient } from '../support/raw-client.ts';
-import { until } from '../support/until.ts';
+import { fewTurns, until } from '../support/until.ts';
 import { startRawUpstream } from '../support/upstream.ts';
 import { fakeGate } from './fake-gate.ts';
 import { startLane } from './lane-rig.ts';
@@ -88,8 +88,7 @@ test.for([
     const client = await open();
     const begunMs = performance.now();
     client.send(beginning);
-    // Until the lane has read it, which is in this very process.
-    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    await fewTurns();
     await delay(150);
     client.send(rest);
     expect((await client.response()).status).toBe(status);

@@ -63,7 +63,7 @@ test.for([
 ] as const)('attack: a body that drips after an early answer, %s, does not hold the connection', async ([, decide]) => {
   const lane = await startLane({
     reply: answerAtOnce,
-    timeouts: { idleMs: 400 },
+    timeouts: { idleMs: 1_000 },
     ...(decide !== undefined && { decide }),
   });
   const client = await lane.client();
@@ -83,7 +83,7 @@ test('a drain does not wait for a body that nobody wants', async () => {
   expect((await client.response()).status).toBe(200);
   await lane.gate.gotOutcomes(1);
   client.send('more');
-  const drained = lane.door.close({ drainMs: 25_000 });
+  const drained = lane.door.close({ drainMs: 600_000 });
   await client.closed();
   client.socket.end();
   await drained;

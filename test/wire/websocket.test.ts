@@ -163,7 +163,7 @@ test.for(['client', 'upstream'] as const)('a %s that ends a WebSocket cleanly en
   if (side === 'client')
     await until('the upstream has the last words', () => lane.upstream.received.endsWith('last words'));
   else await until('the client has the last words', () => client.rest === 'last words');
-  await until('both are closed', () => lane.upstream.openSockets === 0 && client.socket.closed, 1_000);
+  await until('both are closed', () => lane.upstream.openSockets === 0 && client.socket.closed);
   expect(await lane.gate.gotOutcomes(1)).toMatchObject([{ status: 101, end: 'complete' }]);
 });
 
@@ -174,7 +174,7 @@ test.for(['client', 'upstream'] as const)('a %s that resets a WebSocket ends the
   await client.response();
   if (side === 'client') client.socket.resetAndDestroy();
   else lane.upstream.connections[0]?.socket.resetAndDestroy();
-  await until('both are closed', () => lane.upstream.openSockets === 0 && client.socket.closed, 500);
+  await until('both are closed', () => lane.upstream.openSockets === 0 && client.socket.closed);
   expect(await lane.gate.gotOutcomes(1)).toMatchObject([{ status: 101, end: `${side}Gone` }]);
 });
 
@@ -184,18 +184,18 @@ test('a WebSocket client that closes before the upstream answers ends the upstre
   client.send(handshake);
   await lane.upstream.gotRequests(1);
   client.socket.end();
-  await until('the upstream connection is gone', () => lane.upstream.openSockets === 0, 500);
+  await until('the upstream connection is gone', () => lane.upstream.openSockets === 0);
   expect(await lane.gate.gotOutcomes(1)).toMatchObject([{ status: 0, end: 'clientGone' }]);
 });
 
 test('a WebSocket with no byte in either direction ends after the idle time', async () => {
   const lane = await startLane({
     reply: (unanswered) => (unanswered.endsWith('\r\n\r\n') ? switching : undefined),
-    timeouts: { idleMs: 100 },
+    timeouts: { idleMs: 500 },
   });
   const client = await lane.client();
   client.send(handshake);
   await client.response();
-  await client.closed(2_000);
+  await client.closed();
   await until('the upstream connection is gone', () => lane.upstream.openSockets === 0);
 });

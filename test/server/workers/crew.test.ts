@@ -45,7 +45,7 @@ function crewOf(code: string, size = 1) {
 test('a worker that ends is replaced, and its place is given up after so many that ended early', async () => {
   const { crew, lines, givenUp, pids } = crewOf('setTimeout(() => process.exit(3), 50)');
   expect(await crew.begin()).toBeUndefined();
-  await until('it is given up', () => givenUp.length > 0, 20_000);
+  await until('it is given up', () => givenUp.length > 0);
   expect(givenUp).toEqual(['worker 1 ended 4 times in a row soon after its start']);
   expect(pids).toHaveLength(4);
   expect(crew.losses).toEqual({ crash: 4, silence: 0, start: 0 });
@@ -55,7 +55,7 @@ test('a worker that ends is replaced, and its place is given up after so many th
 test('a worker that says nothing any more hangs: it is killed and replaced', async () => {
   const { crew, lines, pids } = crewOf(`${beats}; setTimeout(() => { for (;;); }, 200)`);
   await crew.begin();
-  await until('it was replaced', () => lines.some(({ msg }) => msg === 'worker replaced'), 20_000);
+  await until('it was replaced', () => lines.some(({ msg }) => msg === 'worker replaced'));
   expect(crew.losses.silence).toBe(1);
   expect(isRunning(pids[0] as number)).toBe(false);
 });

@@ -169,9 +169,9 @@ describe('the end', () => {
   });
 
   test('timeouts.drainDelay: clients are dealt out until it is over', async () => {
-    const gate = await runGate(config('timeouts: {drainDelay: 1s, drain: 5s}'));
+    const gate = await runGate(config('timeouts: {drainDelay: 5s, drain: 5s}'));
     gate.process.signal('SIGTERM');
-    await gate.process.logged('draining', { delay_ms: 1000 });
+    await gate.process.logged('draining', { delay_ms: 5000 });
     for (let i = 0; i < 4; i++) expect((await gate.send('/acme/x', { token: tokenOf('acme') })).status).toBe(200);
     expect(await gate.process.ended).toBe(0);
   });
@@ -259,14 +259,10 @@ describe('a worker that is killed', () => {
     let killed: number | undefined;
     // The first worker, each time it is back.
     for (let i = 0; i < 6; i++) {
-      await until(
-        'worker 1 is there',
-        () => {
-          const pids = childrenOf(gate.process.child.pid);
-          return pids.length === 2;
-        },
-        15_000,
-      );
+      await until('worker 1 is there', () => {
+        const pids = childrenOf(gate.process.child.pid);
+        return pids.length === 2;
+      });
       const pid = i === 0 ? workersOf(gate)[0] : (await gate.process.logged('worker replaced')).pid;
       killed = Number(pid);
       process.kill(killed, 'SIGKILL');

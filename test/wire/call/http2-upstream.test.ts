@@ -9,7 +9,7 @@ import {
   startHttp2Upstream,
 } from '../../support/http2-upstream.ts';
 import { openRawClient } from '../../support/raw-client.ts';
-import { until, untilStill } from '../../support/until.ts';
+import { fewTurns, until, untilStill } from '../../support/until.ts';
 import { allow } from '../fake-gate.ts';
 import { startHttp2 } from '../http2/http2-rig.ts';
 import { startLane } from '../lane-rig.ts';
@@ -113,7 +113,7 @@ describe('an upstream of HTTP/2', () => {
       received += bytes.length;
     });
     upstream.requests[0]?.stream.resume();
-    await until('all of it is there', () => received === 64 * 1024 * 1024, 20_000);
+    await until('all of it is there', () => received === 64 * 1024 * 1024);
   });
 
   test('is told when the client gives up', async () => {
@@ -146,19 +146,21 @@ describe('an upstream of HTTP/2', () => {
       frame('DATA', 0, 1, Buffer.from('half')),
     );
     await until('it is upstream', () => upstream.requests.length === 1);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await fewTurns();
     client.send(frame('RST_STREAM', 0, 1, uint32(0)));
     await until('the upstream knows', () => upstream.requests[0]?.stream.closed === true);
     expect(ended).not.toContain(true);
   });
 
   test.for([8, 2, 11])('that resets with code %d in mid-answer resets the client with the same', async (code) => {
-    const { client, rig } = await startBetween(({ stream }) => {
+    const { client, rig, upstream } = await startBetween(({ stream }) => {
       stream.respond({ ':status': 200 }, { waitForTrailers: true });
-      stream.write('begin', () => setTimeout(() => stream.close(code), 50));
+      stream.write('begin');
     });
     const call = client.open({ ':path': '/' }, true);
-    call.on('error', () => undefined).resume();
+    call.on('error', () => undefined);
+    await once(call, 'data');
+    upstream.requests[0]?.stream.close(code);
     await until('it is reset', () => call.closed);
     expect(call.rstCode).toBe(code);
     expect(await rig.gate.gotOutcomes(1)).toMatchObject([{ status: 200, end: 'upstreamGone' }]);
@@ -226,8 +228,9 @@ describe('an upstream of HTTP/2', () => {
     expect(upstream.sessions.size).toBe(0);
     const first = client.open({ ':path': '/' }, true);
     first.on('error', () => undefined);
-    await until('one is there, and its settings', () => upstream.requests.length === 1);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await until('one is there', () => upstream.requests.length === 1);
+    // With it come its settings.
+    await fewTurns();
     for (let i = 0; i < 19; i++) client.open({ ':path': '/' }, true).on('error', () => undefined);
     await until('all are upstream', () => upstream.requests.length >= 20);
     expect(upstream.sessions.size).toBe(4);
@@ -382,14 +385,15 @@ describe('clients of HTTP/1.1 before an upstream of HTTP/2', () => {
   });
 
   test('an answer that breaks off is cut, not ended', async () => {
-    const { lane } = await startBridged(({ stream }) => {
+    const { lane, upstream } = await startBridged(({ stream }) => {
       stream.respond({ ':status': 200 }, { waitForTrailers: true });
-      stream.write('begin', () => setTimeout(() => stream.close(2), 50));
+      stream.write('begin');
     });
     const client = await lane.client();
     client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await until('it has begun', () => client.received.includes('begin'));
+    upstream.requests[0]?.stream.close(2);
     await client.closed();
-    expect(client.received).toContain('begin');
     expect(client.received).not.toMatch(/\r\n0\r\n/);
     expect(await lane.gate.gotOutcomes(1)).toMatchObject([{ end: 'upstreamGone' }]);
   });
@@ -402,7 +406,7 @@ describe('clients of HTTP/1.1 before an upstream of HTTP/2', () => {
     const client = await lane.client();
     client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n');
     await until('it is upstream', () => upstream.requests.length === 1);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await fewTurns();
     client.destroy();
     await until('the upstream knows', () => upstream.requests[0]?.stream.closed === true);
     expect(whole).not.toContain(true);

@@ -72,7 +72,7 @@ test('drain: GOAWAY, requests under way are finished, further ones refused, then
   const idle = await rig.frames();
   client.send(headersFrame(1, getRequest('/held')));
   await until('it is under way', () => rig.upstream.received.includes('/held'));
-  const closed = rig.door.close({ drainMs: 20_000 });
+  const closed = rig.door.close({ drainMs: 600_000 });
   await idle.closed();
   expect(idle.frames.at(-1)).toMatchObject({ type: 'GOAWAY' });
   await client.got('GOAWAY');
@@ -97,7 +97,7 @@ test('drain with a delay: clients are told at once, and who connects all the sam
   const idle = await rig.frames();
   client.send(headersFrame(1, getRequest('/held')));
   await until('it is under way', () => rig.upstream.received.includes('/held'));
-  const closed = rig.door.close({ delayMs: 1_000, drainMs: 5_000 });
+  const closed = rig.door.close({ delayMs: 600_000, drainMs: 600_000 });
   expect((await client.got('GOAWAY')).payload.readUInt32BE()).toBe(1);
   await idle.closed();
   const late = await rig.frames();
@@ -108,6 +108,7 @@ test('drain with a delay: clients are told at once, and who connects all the sam
   rig.upstream.connections[0]?.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
   await client.got('DATA', 1);
   await client.closed();
+  await rig.door.close({ drainMs: 0 });
   await closed;
   expect(rig.gate.outcomes.map(({ end }) => end)).toEqual(['complete', 'complete']);
 });
@@ -134,7 +135,7 @@ test('the client’s certificate is told to the gate, and a change of whom to be
   await until('it is gone', () => alice.session.destroyed);
 });
 
-test('an answer whose permit ends is reset', { timeout: 20_000 }, async () => {
+test('an answer whose permit ends is reset', async () => {
   const rig = await startHttp2({ reply: () => 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n' });
   Object.assign(rig.gate, { permitEnd: () => ({ kind: 'denial', reason: 'tokenExpired', detail: '' }) });
   const client = await rig.client();

@@ -9,7 +9,7 @@ import type { ServerTls } from '../../../src/wire/tls/server-tls.ts';
 import { type CertificateAndKey, newAuthority } from '../../support/certificates.ts';
 import { newFolder } from '../../support/scratch-folder.ts';
 import { connectTls, localhostTls, openTlsClient } from '../../support/tls.ts';
-import { until } from '../../support/until.ts';
+import { fewTurns, until } from '../../support/until.ts';
 import { startTlsDoor, type TlsRig } from './tls-rig.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -162,7 +162,7 @@ describe.for(versions)('%s', (version) => {
 
   test('a session does not outlive its certificate', async () => {
     const rig = await startTlsDoor(optional);
-    const notAfterMs = Math.ceil(Date.now() / 1000) * 1000 + 1_000;
+    const notAfterMs = Math.ceil(Date.now() / 1000) * 1000 + 3_000;
     const { name, session } = await visit(rig, version, clients.issue({ name: 'brief', notAfterMs }));
     expect(name).toBe('brief');
     await new Promise((resolve) => setTimeout(resolve, notAfterMs - Date.now() + 10));
@@ -173,7 +173,7 @@ describe.for(versions)('%s', (version) => {
 
 test('a connection ends when its certificate expires', async () => {
   const rig = await startTlsDoor(asking());
-  const notAfterMs = Math.ceil(Date.now() / 1000) * 1000 + 1_000;
+  const notAfterMs = Math.ceil(Date.now() / 1000) * 1000 + 3_000;
   const client = await openTlsClient({ port: rig.port, ...clients.issue({ name: 'brief', notAfterMs }) });
   client.send(get);
   await client.response();
@@ -209,12 +209,13 @@ test('a handshake that began by rules which were replaced meanwhile ends there',
   const { connect } = await import('node:net');
   const raw = connect(rig.port, '127.0.0.1');
   let held: Buffer | undefined;
+  const sent = Promise.withResolvers<void>();
   const slow = new Duplex({
     read() {},
     write(chunk: Buffer, _encoding, done) {
       if (held === undefined) {
         held = chunk.subarray(1);
-        raw.write(chunk.subarray(0, 1));
+        raw.write(chunk.subarray(0, 1), () => sent.resolve());
       } else raw.write(chunk);
       done();
     },
@@ -224,8 +225,9 @@ test('a handshake that began by rules which were replaced meanwhile ends there',
     (socket: TLSSocket) => new Promise((resolve) => socket.on('close', () => resolve('closed')).resume()),
     () => 'closed',
   );
-  await until('the first byte is there', () => held !== undefined);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await sent.promise;
+  await until('it is accepted', () => rig.door.openConnections === 1);
+  await fewTurns();
   rig.door.useTls(localhostTls({ clientCa: others.ca, clientAuth: 'optional' }));
   raw.write(held as Buffer);
   expect(await handshake).toBe('closed');

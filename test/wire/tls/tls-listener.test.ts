@@ -7,7 +7,7 @@ import { createTlsAcceptor } from '../../../src/wire/tls/tls-acceptor.ts';
 import { newAuthority, testCertificates } from '../../support/certificates.ts';
 import { openRawClient } from '../../support/raw-client.ts';
 import { connectTls, localhostTls, openTlsClient, serverTls } from '../../support/tls.ts';
-import { until } from '../../support/until.ts';
+import { fewTurns, until } from '../../support/until.ts';
 import { startRawUpstream } from '../../support/upstream.ts';
 import { fakeGate } from '../fake-gate.ts';
 import { startTlsDoor } from './tls-rig.ts';
@@ -139,10 +139,11 @@ describe('what is not TLS', () => {
   });
 
   test('a client that leaves in the middle of its hello is counted as that', async () => {
-    const { port, handshakes } = await startTlsDoor();
+    const { port, door, handshakes } = await startTlsDoor();
     const client = await openRawClient({ port, host: '127.0.0.1' });
     client.send('\x16\x03\x01\x02\x00\x01\x00');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await until('it is accepted', () => door.openConnections === 1);
+    await fewTurns();
     client.socket.resetAndDestroy();
     await until('it is counted', () => handshakes.length === 1);
     expect(handshakes[0]).toMatch(/^aborted/);
@@ -235,7 +236,7 @@ describe('the end', () => {
     client.send(get);
     await client.response();
     const silent = await openTlsClient({ port });
-    const closed = door.close({ drainMs: 5_000 });
+    const closed = door.close({ drainMs: 600_000 });
     expect(await client.closed()).toBe('end');
     expect(await silent.closed()).toBe('end');
     await closed;
@@ -256,7 +257,7 @@ describe('the end', () => {
     await until('it is under way', () => rig.gate.heads.length === 1);
     const silent = await openRawClient({ port: rig.port, host: '127.0.0.1' });
     await until('it is accepted', () => rig.door.openConnections === 2);
-    const closed = rig.door.close({ drainMs: 20_000 });
+    const closed = rig.door.close({ drainMs: 600_000 });
     await silent.closed();
     resolve();
     expect(await client.response()).toMatchObject({ status: 401, headers: { connection: 'close' } });
