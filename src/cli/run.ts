@@ -5,6 +5,7 @@ import { type StartResult, startServer } from '../server.ts';
 import { findConfigPath, noConfigText } from './config-path.ts';
 import { installCrashHandler } from './crash.ts';
 import { exitCodes } from './exit-codes.ts';
+import { listenProblem } from './listen-problem.ts';
 import { writePidFile } from './pid-file.ts';
 import type { HeldSignals } from './signals.ts';
 import { build } from './version.ts';
@@ -80,13 +81,6 @@ function tellWhyNot(result: Exclude<StartResult, { kind: 'started' }>, configPat
     process.stderr.write(`jwtgate: a worker could not be started: ${result.detail}\n`);
     return exitCodes.internal;
   }
-  const { setting, code } = result;
-  const advice: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'something listens there already',
-    EACCES: 'this user may not listen there; ports below 1024 need a capability',
-    EADDRNOTAVAIL: 'this machine has no such address',
-    ENOENT: 'the directory of the socket does not exist',
-  };
-  process.stderr.write(`jwtgate: cannot listen where \`${setting}\` says: ${advice[code] ?? code}\n`);
+  process.stderr.write(`jwtgate: ${listenProblem(result)}\n`);
   return exitCodes.unavailable;
 }

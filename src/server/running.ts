@@ -1,6 +1,7 @@
 import type { Problem } from '../config/problem.ts';
 import type { LineWriter } from '../ops/line-writer.ts';
 import type { Log, LogFormat, LogLevel } from '../ops/log.ts';
+import type { CannotListen } from './cannot-listen.ts';
 import type { ReloadCause, ReloadOutcome } from './reloads.ts';
 
 export interface ServerOptions {
@@ -46,6 +47,6 @@ export interface Server {
 export type StartResult =
   | { readonly kind: 'started'; readonly server: Server }
   | { readonly kind: 'configRefused'; readonly problems: readonly Problem[] }
-  | { readonly kind: 'cannotListen'; readonly setting: 'listen' | 'verify' | 'ops' | 'admin'; readonly code: string }
+  | CannotListen
   /** The config is sound, and yet a worker came to nothing. */
   | { readonly kind: 'workersFailed'; readonly detail: string };

@@ -26,9 +26,9 @@ import { createFrontDoor, type FrontDoor } from '../wire/front-door.ts';
 import type { ListenAddress } from '../wire/listen-address.ts';
 import type { TicketSecret } from '../wire/tls/ticket-keys.ts';
 import { createVerifyListener, type VerifyListener } from '../wire/verify/listener.ts';
+import { type CannotListen, cannotListen } from './cannot-listen.ts';
 import type { KeptState } from './kept-state.ts';
 import { applyLogSettings, type LogChoice } from './log-choice.ts';
-import { codeOf } from './show-address.ts';
 
 export interface ServingOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -77,8 +77,8 @@ const flushMs = 2_000;
 
 export type ServingStart =
   | { readonly kind: 'serving'; readonly serving: Serving }
-  /** `code`: Node's. Nothing of the config is held then. */
-  | { readonly kind: 'cannotListen'; readonly setting: ListenerName; readonly code: string };
+  /** Nothing of the config is held then. */
+  | CannotListen;
 
 export async function startServing(first: LoadedConfig, options: ServingOptions): Promise<ServingStart> {
   const { env, version, state, writer, log, logChoice, dealt, ticketSecret, liveSinceMs = Date.now() } = options;
@@ -96,11 +96,11 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
   const { listen, lane, tls, verify } = first.settings;
   const { countHandshake: onHandshake, countHttp2: onHttp2End } = tlsReport;
   const gate = () => generation.gate;
-  const giveUp = (setting: ListenerName, error: unknown): ServingStart => {
+  const giveUp = (setting: ListenerName, address: ListenAddress, error: unknown): ServingStart => {
     tlsReport.close();
     void tracing?.close(0);
     first.release();
-    return { kind: 'cannotListen', setting, code: codeOf(error) };
+    return cannotListen(setting, address, error);
   };
   let frontDoor: FrontDoor;
   let verifyListener: VerifyListener | undefined;
@@ -109,16 +109,16 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
     const report = { onHandshake, onHttp2End };
     frontDoor = await createFrontDoor({ listen, arrivals, gate, lane, tls, ticketSecret, ...report });
   } catch (error) {
-    return giveUp('listen', error);
+    return giveUp('listen', listen, error);
   }
-  try {
-    if (verify !== undefined) {
-      const { address, front } = verify;
+  if (verify !== undefined) {
+    const { address, front } = verify;
+    try {
       verifyListener = await createVerifyListener({ listen: address, arrivals: dealt?.verify, front, gate });
+    } catch (error) {
+      await frontDoor.close({ drainMs: 0 });
+      return giveUp('verify', address, error);
     }
-  } catch (error) {
-    await frontDoor.close({ drainMs: 0 });
-    return giveUp('verify', error);
   }
   tlsReport.lookAtCertificates();
   const activeRequests = () => frontDoor.activeExchanges + (verifyListener?.activeQuestions ?? 0);

@@ -5,8 +5,3 @@ export function showAddress(address: ListenAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
-
-/** Node's code of an error, for advice. */
-export function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? 'failed';
-}

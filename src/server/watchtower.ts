@@ -3,8 +3,8 @@ import { type AdminListener, createAdminListener } from '../ops/admin-listener.t
 import { createOpsListener, type OpsListener, type OpsRoutes } from '../ops/ops-listener.ts';
 import { bindUnixPath } from '../wire/listen-address.ts';
 import { type AdminSources, adminRoutes } from './admin-routes.ts';
+import { type CannotListen, cannotListen } from './cannot-listen.ts';
 import { keepHistory } from './keep-history.ts';
-import { codeOf } from './show-address.ts';
 import { type StatusSources, statusRoutes } from './status-routes.ts';
 
 /** The listeners on which operators look: for probes and metrics, and for the status page and its questions. */
@@ -16,10 +16,7 @@ export interface Watchtower {
   close(): Promise<void>;
 }
 
-export type WatchtowerStart =
-  | Watchtower
-  /** `code`: Node's. */
-  | { readonly kind: 'cannotListen'; readonly setting: 'ops' | 'admin'; readonly code: string };
+export type WatchtowerStart = Watchtower | CannotListen;
 
 export interface WatchtowerParts {
   readonly settings: Pick<Settings, 'ops' | 'admin'>;
@@ -38,22 +35,24 @@ export async function openWatchtower(parts: WatchtowerParts): Promise<Watchtower
     kept?.stop();
     await Promise.all([ops?.close(), admin?.close()]);
   };
-  try {
-    if (settings.admin !== undefined && kept !== undefined) {
-      const { history } = kept;
-      const all = [...statusRoutes({ ...statusSources, history }), ...adminRoutes(adminSources)];
+  if (settings.admin !== undefined && kept !== undefined) {
+    const { history } = kept;
+    const all = [...statusRoutes({ ...statusSources, history }), ...adminRoutes(adminSources)];
+    try {
       admin = await createAdminListener({ ...settings.admin, routes: all, bindUnix: bindUnixPath });
+    } catch (error) {
+      await close();
+      return cannotListen('admin', settings.admin.address, error);
     }
-  } catch (error) {
-    await close();
-    return { kind: 'cannotListen', setting: 'admin', code: codeOf(error) };
   }
-  try {
-    // Last, so that whoever can ask can be told of all.
-    if (settings.ops !== undefined) ops = await createOpsListener(settings.ops, routes, bindUnixPath);
-  } catch (error) {
-    await close();
-    return { kind: 'cannotListen', setting: 'ops', code: codeOf(error) };
+  // Last, so that whoever can ask can be told of all.
+  if (settings.ops !== undefined) {
+    try {
+      ops = await createOpsListener(settings.ops, routes, bindUnixPath);
+    } catch (error) {
+      await close();
+      return cannotListen('ops', settings.ops, error);
+    }
   }
   return { kind: 'open', opsAddress: ops?.address, adminAddress: admin?.address, close };
 }

@@ -44,17 +44,24 @@ test('no config anywhere: exit code 78, and where it was looked for', async () =
   expect(started.stderr).toContain('$JWTGATE_CONFIG');
 });
 
-test.each(['listen', 'ops'])('an address of `%s` that is taken: exit code 69, and it says which', async (setting) => {
-  const taken = createServer().listen(0, '127.0.0.1');
-  await once(taken, 'listening');
-  const { port } = taken.address() as AddressInfo;
-  const { path } = await written(config.replace(`${setting}: 127.0.0.1:0`, `${setting}: 127.0.0.1:${port}`));
-  const started = startJwtgate(['run', '-c', path]);
-  expect(await started.ended).toBe(69);
-  expect(started.stderr).toContain(`\`${setting}\``);
-  expect(started.stderr).toContain('something listens there already');
-  taken.close();
-});
+test.each(['listen', 'ops', 'admin'])(
+  'an address of `%s` that is taken: exit code 69, which one, and what to do',
+  async (setting) => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const address = `127.0.0.1:${(taken.address() as AddressInfo).port}`;
+    for (const workers of [1, 2]) {
+      const others = config.split('\n').filter((line) => !line.startsWith(`${setting}:`));
+      const { path } = await written([`${setting}: ${address}`, `workers: ${workers}`, ...others].join('\n'));
+      const started = startJwtgate(['run', '-c', path]);
+      expect(await started.ended).toBe(69);
+      expect(started.stderr).toBe(
+        `jwtgate: cannot listen on ${address}, as \`${setting}\` says: something listens there already: end it, or change \`${setting}\`\n`,
+      );
+    }
+    taken.close();
+  },
+);
 
 test('the config is found by --config, then $JWTGATE_CONFIG, then the working directory', async () => {
   const [flag, variable, local] = await Promise.all([written(config), written(config), written(config)]);

@@ -7,6 +7,7 @@ import { formatProblems } from '../../config/format-problems.ts';
 import type { LineWriter } from '../../ops/line-writer.ts';
 import { createLog, type Log } from '../../ops/log.ts';
 import { type Server, startServer } from '../../server.ts';
+import { listenProblem } from '../listen-problem.ts';
 import { build } from '../version.ts';
 import type { Cast } from './cast.ts';
 import { type Addresses, acmeSecretVariable, demoConfig } from './config-text.ts';
@@ -72,8 +73,7 @@ async function startGate(configPath: string, cast: Cast, writer: LineWriter, log
     overrides: {},
   });
   if (result.kind === 'started') return result.server;
-  if (result.kind === 'cannotListen')
-    throw new Error(`can't listen where the demo's config says (${result.setting}): ${result.code}`);
+  if (result.kind === 'cannotListen') throw new Error(listenProblem(result));
   if (result.kind === 'workersFailed') throw new Error(result.detail);
   throw new Error(`the demo's own config is refused:\n${formatProblems(result.problems, { color: false })}`);
 }

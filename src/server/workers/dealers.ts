@@ -1,6 +1,6 @@
 import type { Settings } from '../../config/settings.ts';
+import { type CannotListen, cannotListen } from '../cannot-listen.ts';
 import type { ListenerName } from '../serving.ts';
-import { codeOf } from '../show-address.ts';
 import { createDealer, type Dealer } from './dealer.ts';
 import type { DealtListeners } from './dealt-clients.ts';
 import type { Worker } from './worker-process.ts';
@@ -16,10 +16,7 @@ export interface Dealers {
   close(): void;
 }
 
-export type DealersStart =
-  | Dealers
-  /** `code`: Node's. */
-  | { readonly kind: 'cannotListen'; readonly setting: ListenerName; readonly code: string };
+export type DealersStart = Dealers | CannotListen;
 
 /** Listens wherever the config says that requests come. */
 export async function openDealers(
@@ -36,7 +33,7 @@ export async function openDealers(
       all.set(setting, await createDealer(setting, address, serving));
     } catch (error) {
       close();
-      return { kind: 'cannotListen', setting, code: codeOf(error) };
+      return cannotListen(setting, address, error);
     }
   }
   return {
