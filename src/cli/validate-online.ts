@@ -5,6 +5,7 @@ import { authority } from '../gate/headers.ts';
 import type { Policy, Upstream } from '../gate/policy.ts';
 import type { Issued, Signing } from '../gate/send.ts';
 import { createKeySources, type KeySourceLease } from '../keys/key-sources.ts';
+import { countOf } from '../ops/count-of.ts';
 import type { ReplayStores } from '../state/replay-stores.ts';
 import { createRevocationLists, type RevocationEvent, type RevocationLease } from '../state/revocation-lists.ts';
 import { tryRedis } from '../state/try-redis.ts';
@@ -275,8 +276,4 @@ function addressOf(upstream: Upstream): string {
   return upstream.socketPath === undefined
     ? `${upstream.scheme}://${authority(upstream)}`
     : `unix:${upstream.socketPath}`;
-}
-
-function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

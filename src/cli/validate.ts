@@ -1,6 +1,7 @@
 import { diskDeps } from '../config/deps.ts';
 import { formatProblems, problemsToJson } from '../config/format-problems.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import { countOf } from '../ops/count-of.ts';
 import { findConfigPath, noConfigText } from './config-path.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { OnlineResult, OnlineTest } from './validate-online.ts';
@@ -81,8 +82,4 @@ const marks: Readonly<Record<OnlineResult['outcome'], string>> = { ok: '✓', fa
 
 function lineOf({ check, subject, outcome, detail }: OnlineResult): string {
   return `${marks[outcome]} ${check.padEnd('connect'.length)}  ${subject}: ${detail}\n`;
-}
-
-function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -1,3 +1,5 @@
+import { countOf } from './count-of.ts';
+
 /** What readiness depends on, at the moment of a probe. */
 export interface Health {
   /** Undefined until a first config is being served. */
@@ -31,7 +33,7 @@ export function readiness(health: Health): Readiness {
   lines.push(
     config === undefined
       ? '[-] config: not loaded yet'
-      : `[+] config: generation ${config.generation}, ${config.tenants} tenants, hash ${config.hash.slice(0, 12)}`,
+      : `[+] config: generation ${config.generation}, ${countOf(config.tenants, 'tenant')}, hash ${config.hash.slice(0, 12)}`,
   );
   if (lastReloadProblem !== undefined) {
     lines.push(`[!] last reload failed, the config before it is served: ${lastReloadProblem}`);

@@ -1,3 +1,4 @@
+import { countOf } from './count-of.ts';
 import type { Log } from './log.ts';
 import { nameSome, type TenantDiff } from './tenant-diff.ts';
 
@@ -91,7 +92,7 @@ export function createReloadReport(log: Log, now: () => number): ReloadReport {
     tellFailure(cause, problems) {
       failed++;
       const [first] = problems;
-      lastProblem = `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`;
+      lastProblem = countOf(problems.length, 'problem');
       if (first !== undefined) lastProblem += `, first at ${place(first)}: ${first.message}`;
       lastProblems = problems.slice(0, mostProblemLines).map(describe);
       log.error('reload refused: the config before it is still served', { cause, problems: problems.length });
