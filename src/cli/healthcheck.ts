@@ -1,4 +1,5 @@
 import { exitCodes } from './exit-codes.ts';
+import { noAnswer } from './no-answer.ts';
 import { askOps, findOps } from './ops-client.ts';
 
 export interface HealthcheckOptions {
@@ -12,7 +13,7 @@ export interface HealthcheckOptions {
 /** Health texts are short; whatever else answers there is cut off. */
 const mostBodyChars = 16_384;
 
-/** Asks a running jwtgate over its ops listener: 0 for 200, 1 for any other answer, 69 for none. */
+/** Asks a running jwtgate over its ops listener: 0 for 200, 1 for any other answer, or none. */
 export async function healthcheck(options: HealthcheckOptions): Promise<number> {
   const timeoutMs = Number(options.timeout) * 1000;
   if (!(timeoutMs > 0)) {
@@ -27,7 +28,7 @@ export async function healthcheck(options: HealthcheckOptions): Promise<number> 
   }
   const answer = await askOps(found.where, timeoutMs, mostBodyChars);
   if (answer.kind === 'none') {
-    process.stderr.write(`jwtgate: no answer: ${answer.why}\n`);
+    process.stderr.write(`jwtgate: ${noAnswer('ops listener', found.where, answer.why)}\n`);
     return exitCodes.no;
   }
   process.stdout.write(answer.body);

@@ -1,9 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { formatProblems } from '../config/format-problems.ts';
 import type { Problem } from '../config/problem.ts';
+import { countOf } from '../ops/count-of.ts';
 import { askAdmin, findAdmin } from './admin-client.ts';
 import { exitCodes } from './exit-codes.ts';
 import { whyNotJwtgate } from './find-process.ts';
+import { noAnswer } from './no-answer.ts';
 import { askOps, findOps } from './ops-client.ts';
 import { parsePid, readPidFile } from './pid-file.ts';
 import { wantsColor } from './wants-color.ts';
@@ -88,7 +90,7 @@ async function reloadByAdmin({ admin, config }: ReloadOptions, timeoutMs: number
   }
   const reply = await askAdmin(found.where, '/api/reload', timeoutMs, '{}');
   if (reply.kind === 'none') {
-    return { failure: `no answer of the admin listener: ${reply.why}`, exitCode: exitCodes.unavailable };
+    return { failure: noAnswer('admin listener', found.where, reply.why), exitCode: exitCodes.unavailable };
   }
   if (reply.status !== 200 && reply.status !== 422) {
     return {
@@ -102,7 +104,7 @@ async function reloadByAdmin({ admin, config }: ReloadOptions, timeoutMs: number
     ids.length === 0 ? [] : [`  ${what}: ${nameSome(ids)}`],
   );
   const restart = needsRestart.length === 0 ? [] : [`  waits for a restart: ${needsRestart.join(', ')}`];
-  const now = `generation ${served.generation}, ${served.tenants} tenants, hash ${served.hash.slice(0, 12)}`;
+  const now = `generation ${served.generation}, ${countOf(served.tenants, 'tenant')}, hash ${served.hash.slice(0, 12)}`;
   const lines = result === 'refused' ? [refusedLine] : [`${result}: ${now}`, ...changes, ...restart];
   return { result, lines, problems, json: answer };
 }

@@ -159,6 +159,15 @@ test('SIGHUP would end another program: an old pid file signals none', async () 
   expect([gone.code, gone.stderr]).toEqual([69, expect.stringContaining('there is no process')]);
 });
 
+test('where nobody answers, it says who was asked and where', async () => {
+  const nobody = 'http://127.0.0.1:1';
+  const asked = await reload('--admin', nobody);
+  expect(asked.stderr).toBe(
+    `jwtgate: no answer from the admin listener at ${nobody}: ECONNREFUSED; is jwtgate running there?\n`,
+  );
+  expect((await reload('--admin', 'unix:/nowhere/admin.sock')).stderr).toContain('at unix:/nowhere/admin.sock: ENOENT');
+});
+
 test('no process is signalled where nobody could tell what becomes of it', async () => {
   const gate = await runGate(config(['acme']).replace('ops: 127.0.0.1:0', 'ops: 127.0.0.1:0'));
   const asked = await reload('--pid', String(gate.process.child.pid), '--ops', 'http://127.0.0.1:1');

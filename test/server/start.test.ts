@@ -114,6 +114,7 @@ test('healthcheck finds the ops listener by the config', async () => {
   const { path } = await written(config.replace('ops: 127.0.0.1:0', `ops: :${port}`));
   const nobody = startJwtgate(['healthcheck', '-c', path]);
   expect(await nobody.ended).toBe(1);
+  expect(nobody.stderr).toMatch(new RegExp(`at http://\\S+:${port}: ECONNREFUSED; is jwtgate running there\\?\n$`));
   await startJwtgate(['run', '-c', path]).logged('started');
   const health = startJwtgate(['healthcheck'], { env: { JWTGATE_CONFIG: path } });
   expect(await health.ended).toBe(0);

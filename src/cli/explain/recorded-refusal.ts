@@ -4,6 +4,7 @@ import type { RecordedRefusal } from '../../explain/refusals.ts';
 import { printableText } from '../../ops/printable.ts';
 import { askAdmin, findAdmin } from '../admin-client.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { noAnswer } from '../no-answer.ts';
 import type { TokenIo } from '../token-io.ts';
 import { printableJson } from '../token-json.ts';
 import { wantsColor } from '../wants-color.ts';
@@ -27,7 +28,7 @@ export async function explainRecorded(options: RecordedRefusalOptions, io: Token
   const admin = await findAdmin(options.admin, options.config, io.env);
   if (admin.kind === 'problem') return tell(admin.detail, exitCodes.usage);
   const reply = await askAdmin(admin.where, `/api/refusals/${encodeURIComponent(options.requestId)}`, timeoutMs);
-  if (reply.kind === 'none') return tell(`no answer from the admin listener: ${reply.why}`, exitCodes.unavailable);
+  if (reply.kind === 'none') return tell(noAnswer('admin listener', admin.where, reply.why), exitCodes.unavailable);
   if (reply.status === 404) {
     const why = 'it was not refused, or too long ago, or one of many in the same second';
     return tell(`the gate remembers no refusal with this id: ${why}`, exitCodes.usage);
