@@ -6,6 +6,7 @@ import { parseCacheLifetimeMs } from './cache-lifetime.ts';
 import { lookupFor } from './own-addresses.ts';
 import { displayUrl, isLoopback } from './provider-url.ts';
 import { quoteForLog } from './quote-for-log.ts';
+import { tlsProblem } from './tls-problem.ts';
 
 /** What became of one fetch; the label under which it is counted. */
 export type FetchFailureCode =
@@ -225,7 +226,9 @@ const tlsCodes = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|
 
 function describeError(error: Error): FetchFailure {
   const code = errorCode(error);
-  return tlsCodes.test(code) ? failure('tls', `the TLS connection failed: ${code}`) : failure('unreachable', code);
+  if (!tlsCodes.test(code)) return failure('unreachable', code);
+  const problem = tlsProblem(code);
+  return failure('tls', `the TLS connection failed: ${code}${problem === undefined ? '' : `: ${problem}`}`);
 }
 
 function errorCode(error: unknown): string {

@@ -13,6 +13,7 @@ import { wrappedBy } from './tls/tls-acceptor.ts';
 import { announcedTrailers, requestTrailers, responseTrailers } from './trailers.ts';
 import { type Handshake, switchProtocols } from './tunnel.ts';
 import { speaksTls, type UpstreamPool } from './upstream-pool.ts';
+import { upstreamProblem } from './upstream-problem.ts';
 
 export interface RelayInput {
   readonly exchange: Exchange;
@@ -92,7 +93,7 @@ export function relay(input: RelayInput): void {
       attempt(true);
       return;
     }
-    fail('upstreamUnreachable', `${failure.code}: ${failure.message}`);
+    fail('upstreamUnreachable', upstreamProblem(failure));
   };
 
   /** A connection from the pool that the upstream had closed meanwhile: nothing was answered, and nobody minds a second try. */

@@ -3,6 +3,7 @@ import * as https from 'node:https';
 import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { Upstream } from '../gate/policy.ts';
+import { tlsProblem } from '../keys/tls-problem.ts';
 import { createBridge } from './call/bridge.ts';
 import { createUpstreamSessions } from './call/upstream-sessions.ts';
 import { tlsOptions } from './upstream-pool.ts';
@@ -88,6 +89,7 @@ function unreachable(detail: string): Trial {
   return { kind: 'unreachable', detail };
 }
 
-function codeOf(error: NodeJS.ErrnoException): string {
-  return error.code ?? 'failed';
+function codeOf({ code = 'failed' }: NodeJS.ErrnoException): string {
+  const problem = tlsProblem(code);
+  return problem === undefined ? code : `${code}: ${problem}`;
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import type { UpstreamTls } from '../../src/gate/policy.ts';
+import { tryConnection } from '../../src/wire/try-upstream.ts';
 import { testCertificates } from '../support/certificates.ts';
 import { rawRequest } from '../support/raw-client.ts';
 import { until } from '../support/until.ts';
@@ -196,10 +197,14 @@ test('an upstream over TLS with a private CA; kept connections, too', async () =
   expect(seen[0]?.servername).toBe('localhost');
 });
 
-test('an upstream over TLS whose CA is not known: 502', async () => {
+test('an upstream over TLS whose CA is not known: 502, and the log says what to set', async () => {
   const { port, gate } = await startTlsUpstream({});
   expect((await rawRequest({ port }, get)).status).toBe(502);
-  expect(await gate.gotOutcomes(1)).toMatchObject([{ decision: { reason: 'upstreamUnreachable' } }]);
+  // Node's own words for it advise a flag that the executable does not take.
+  const detail = expect.stringMatching(
+    /^[A-Z_]+: its certificate is of no authority known here.*: name the authority in `ca`$/,
+  );
+  expect(await gate.gotOutcomes(1)).toMatchObject([{ decision: { reason: 'upstreamUnreachable', detail } }]);
 });
 
 test("a client's Host does not choose the name that the upstream's certificate must carry", async () => {
@@ -231,4 +236,10 @@ test('an https upstream that speaks no TLS: 502', async () => {
   const gate = fakeGate({ upstream: { ...upstream.upstream, scheme: 'https' } });
   const { port } = await openDoor(gate);
   expect((await rawRequest({ port }, get)).status).toBe(502);
+  const detail = expect.stringMatching(/^[A-Z_]+: no TLS came about: is it plain http there/);
+  expect(await gate.gotOutcomes(1)).toMatchObject([{ decision: { reason: 'upstreamUnreachable', detail } }]);
+  expect(await tryConnection({ ...upstream.upstream, scheme: 'https' }, 5_000)).toEqual({
+    kind: 'unreachable',
+    detail,
+  });
 });

@@ -4,6 +4,7 @@ import { fieldValue } from '../framing.ts';
 import { fieldRecord } from '../http2/answer-fields.ts';
 import { errorCodes } from '../http2/error-codes.ts';
 import { resetStream } from '../http2/reset-stream.ts';
+import { upstreamProblem } from '../upstream-problem.ts';
 import type { CallEvents, CallFailure, CallRequest, UpstreamCall } from './upstream-call.ts';
 import type { UpstreamSession, UpstreamSessions } from './upstream-sessions.ts';
 
@@ -61,7 +62,7 @@ export function startHttp2Call(call: CallRequest, sessions: UpstreamSessions, ev
     let isWhole = false;
     opened
       .on('error', (error: NodeJS.ErrnoException) => {
-        detail = `${error.code ?? error.name}: ${error.message}`;
+        detail = upstreamProblem(error);
       })
       .on('drain', () => events.onDrain())
       .once('finish', () => {
@@ -103,7 +104,7 @@ export function startHttp2Call(call: CallRequest, sessions: UpstreamSessions, ev
 
   const giveUp = sessions.take(upstream, {
     onSession: begin,
-    onFailure: (error) => fail({ detail: `${error.code ?? error.name}: ${error.message}`, progress: 'unknown' }),
+    onFailure: (error) => fail({ detail: upstreamProblem(error), progress: 'unknown' }),
   });
 
   return {

@@ -3,6 +3,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Upstream } from '../../gate/policy.ts';
 import type { Bridge } from '../call/bridge.ts';
 import { speaksTls, tlsOptions } from '../upstream-pool.ts';
+import { upstreamProblem } from '../upstream-problem.ts';
 import type { SlotWaiter } from '../upstream-slots.ts';
 import type { Expiring } from './timers.ts';
 
@@ -62,7 +63,7 @@ export class UpstreamConnection implements Expiring {
     let detail = 'the upstream closed the connection';
     this.socket
       .on('error', (error: NodeJS.ErrnoException) => {
-        detail = `${error.code ?? error.name}: ${error.message}`;
+        detail = upstreamProblem(error);
       })
       .on(speaksTls(upstream) ? 'secureConnect' : 'connect', () => this.user?.onUpstreamConnect(this))
       .on('drain', () => this.user?.onUpstreamDrain())
