@@ -77,6 +77,9 @@ const classByFoldedName: ReadonlyMap<string, NameClass> = new Map<string, NameCl
   ].map((name) => [name, 'steering'] as const),
 ]);
 
+/** How a body is to be read, which rules and bindings go by. */
+const alwaysJudged = ['content-type', 'content-encoding'];
+
 /**
  * Names that some tenant reads a token, a match, a binding or a rule's value from. Another spelling of one (X_Account for X-Account)
  * was not judged, and an upstream that folds names would take it for the judged one.
@@ -87,7 +90,7 @@ export interface JudgedNames {
 }
 
 export function judgedNames(names: Iterable<string>): JudgedNames {
-  const exact = new Set([...names].map((name) => name.toLowerCase()));
+  const exact = new Set([...alwaysJudged, ...[...names].map((name) => name.toLowerCase())]);
   return { exact, folded: new Set([...exact].map(foldName)) };
 }
 

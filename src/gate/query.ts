@@ -67,13 +67,15 @@ function foldedNameOf(pair: string): string | undefined {
   return name === '' ? undefined : foldQueryName(decode(name) ?? decodeBytes(name));
 }
 
-/** Letter case, "[…]", what follows a NUL and the characters PHP turns into "_" make no difference. */
+/** Letter case, "[…]", what follows a NUL, a "?" in front and the characters PHP turns into "_" make no difference. */
 export function foldQueryName(name: string): string {
   // PHP ends a name there, as C does.
   const [text = ''] = name.split('\0', 1);
   const bracket = text.indexOf('[');
+  // A query that is handed to URLSearchParams without its first "?" loses a second one.
   return (bracket > 0 ? text.slice(0, bracket) : text)
     .trim()
+    .replace(/^\?/, '')
     .toLowerCase()
     .replaceAll(/[^a-z0-9]/g, '-');
 }

@@ -32,6 +32,8 @@ describe('a query parameter', () => {
     ['with a broken escape', 'jwt=%zz'],
     ['with overlong UTF-8', 'jwt=%c0%ae'],
     ['with a space before the equals sign', 'jwt%20=a'],
+    ['behind a second question mark (URLSearchParams)', '?jwt=a'],
+    ['once more behind a second question mark', '?jwt=b&jwt=a'],
   ])('that stands %s is ambiguous', (_name, query) => {
     expect(findQueryParameter(query, 'jwt')).toEqual({ kind: 'ambiguous' });
   });

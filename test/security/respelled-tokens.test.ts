@@ -181,6 +181,7 @@ describe.each<'auto' | 'node'>(['auto', 'node'])('by the lane %s', (lane) => {
     ['with what is no UTF-8 in brackets', `jwt%5B%FF%5D=${forged}`],
     ['escaped by %u, as ASP.NET reads it', `%u006Awt=${forged}`],
     ['with dots by %u', `jwt=${withDots('%u002e')}`],
+    ['behind a second question mark', `?jwt=${forged}`],
     ['with dots that are escaped twice', `jwt=${withDots('%252E')}`],
   ])("a token in another tenant's query parameter, %s, does not travel on", async ([, pair]) => {
     const ask = await startRig();
