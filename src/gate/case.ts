@@ -6,6 +6,7 @@ import type { Cors } from './cors.ts';
 import { type Denial, deny } from './denial.ts';
 import type { RequestBody } from './gate.ts';
 import { requestHost } from './host.ts';
+import { isSameInAnyCase } from './letter-case.ts';
 import { type Captures, matchesInAnyCase, matchPath, type Target } from './path.ts';
 import type { Access, Policy, Route, Tenant } from './policy.ts';
 import type { MatchAlternative } from './recognise.ts';
@@ -138,7 +139,10 @@ function findRoute(
   return undefined;
 }
 
-/** Of the routes before the one that decides; a public one asks nothing that would be missed. */
+/**
+ * Of the routes before the one that decides; a public one asks nothing that would be missed. Who writes two routes that
+ * differ in letter case alone has an upstream to which they do.
+ */
 function findRouteInOtherCase(
   routes: readonly Route[],
   deciding: Route | undefined,
@@ -148,6 +152,7 @@ function findRouteInOtherCase(
   for (const route of routes) {
     if (route === deciding) return undefined;
     if (route.access === 'public' || !takesMethod(route, method)) continue;
+    if (deciding !== undefined && isSameInAnyCase(route.path.text, deciding.path.text)) continue;
     if (matchesInAnyCase(route.path, segments)) return route;
   }
   return undefined;

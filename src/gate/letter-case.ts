@@ -8,6 +8,10 @@ export function foldCase(text: string): string {
   return text.toUpperCase().toLowerCase();
 }
 
+export function isSameInAnyCase(a: string, b: string): boolean {
+  return a === b || (a.length === b.length && foldCase(a) === foldCase(b));
+}
+
 /** Are there two members in one object whose names differ in letter case alone? Some readers know the last one only. */
 export function hasCaseTwins(value: Json): boolean {
   if (typeof value !== 'object' || value === null) return false;

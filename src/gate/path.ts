@@ -1,4 +1,4 @@
-import { foldCase } from './letter-case.ts';
+import { isSameInAnyCase } from './letter-case.ts';
 
 /**
  * The request target, read the way a strict upstream and a lenient one would both read it. Where the two could differ
@@ -211,8 +211,4 @@ export function matchPath(pattern: PathPattern, segments: readonly string[]): Ca
 export function matchesInAnyCase({ pieces, rest }: PathPattern, segments: readonly string[]): boolean {
   if (rest ? segments.length < pieces.length : segments.length !== pieces.length) return false;
   return pieces.every((piece, i) => piece.kind !== 'literal' || isSameInAnyCase(piece.text, segments[i] as string));
-}
-
-function isSameInAnyCase(a: string, b: string): boolean {
-  return a === b || (a.length === b.length && foldCase(a) === foldCase(b));
 }
