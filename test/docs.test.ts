@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { splitShellWords } from '../src/cli/explain/shell-words.ts';
 import { createProgram } from '../src/cli/program.ts';
 import type { ConfigDeps } from '../src/config/deps.ts';
 import { formatProblems } from '../src/config/format-problems.ts';
@@ -10,6 +11,7 @@ import { reasonNames } from '../src/gate/reasons.ts';
 import { algorithmNames } from '../src/keys/algorithms.ts';
 import { buildReference, referencePath } from '../tools/build-reference.ts';
 import { testCertificates } from './support/certificates.ts';
+import { knownOptions, optionsIn } from './support/known-options.ts';
 import { newRsaKey } from './support/tokens.ts';
 
 // What people copy from a page has to work.
@@ -34,6 +36,30 @@ describe('configs that the pages show', () => {
     const loaded = await loadConfig('/etc/jwtgate/config.yaml', depsWith(completed(text, page)));
     if (loaded.ok) return loaded.release();
     expect(formatProblems(loaded.problems, { color: false })).toBe('');
+  });
+});
+
+/** Lines of shell that call jwtgate, from its name to the end of its own words. */
+const commands = pages.flatMap((page) =>
+  [...read(page).matchAll(/^ *```sh\n([\s\S]*?)^ *```$/gm)].flatMap(([, block = '']) =>
+    [...block.matchAll(/(?:^ *|\| |&& )((?:dist\/)?jwtgate [a-z][^\n|&#]*)/gm)].map(([, line = '']) => ({
+      page,
+      line: line.trim(),
+    })),
+  ),
+);
+
+describe('commands that the pages show', () => {
+  const program = createProgram(() => {}, undefined);
+
+  test.for(commands)('$page: $line', ({ line }) => {
+    const [own = '', written] = line.split(' > ', 2);
+    const split = splitShellWords(own);
+    if (!('words' in split)) throw new Error(line);
+    const [, ...words] = split.words;
+    expect(knownOptions(program, words)).toEqual(expect.arrayContaining(optionsIn(words)));
+    // `init` writes its file itself, and tells on stdout what to do next.
+    if (written !== undefined) expect(words[0]).not.toBe('init');
   });
 });
 

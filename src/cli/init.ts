@@ -40,7 +40,10 @@ export async function init(kind: InitKind | undefined, options: InitOptions): Pr
     for (const { name, content } of made) writePrivately(join(dirname(path), name), content);
     writeFileSync(path, text, options.force === true ? {} : { flag: 'wx' });
   } catch (error) {
-    process.stderr.write(`jwtgate: cannot write: ${(error as NodeJS.ErrnoException).code ?? 'failed'}\n`);
+    const { code, path: unwritable = path } = error as NodeJS.ErrnoException;
+    const missing =
+      code === 'ENOENT' ? `: ${dirname(unwritable)} does not exist, make it first` : `: ${code ?? 'failed'}`;
+    process.stderr.write(`jwtgate: cannot write ${unwritable}${missing}\n`);
     return exitCodes.unavailable;
   }
   tell(

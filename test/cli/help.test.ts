@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { splitShellWords } from '../../src/cli/explain/shell-words.ts';
 import { createProgram } from '../../src/cli/program.ts';
+import { knownOptions, optionsIn } from '../support/known-options.ts';
 
 const program = createProgram(() => {}, undefined);
 
@@ -42,11 +43,7 @@ describe.each([...commandsOf(program)])('jwtgate %s --help', (path, command) => 
       const split = splitShellWords(own);
       if (!('words' in split)) throw new Error(line);
       const { words } = split;
-      const options = words
-        .filter((word) => /^--?[a-z]/i.test(word) && word !== '-')
-        .map((word) => word.split('=', 1)[0]);
-      const known = knownOptions(program, words.slice(1));
-      expect(known, line).toEqual(expect.arrayContaining(options));
+      expect(knownOptions(program, words.slice(1)), line).toEqual(expect.arrayContaining(optionsIn(words)));
     }
   });
 
@@ -55,9 +52,3 @@ describe.each([...commandsOf(program)])('jwtgate %s --help', (path, command) => 
     for (const { description, hidden } of command.options) expect(hidden || description !== '').toBe(true);
   });
 });
-
-function knownOptions(root: Command, words: readonly string[]): string[] {
-  const inner = root.commands.find((one) => one.name() === words[0]);
-  if (inner !== undefined) return knownOptions(inner, words.slice(1));
-  return [...root.options.flatMap(({ long, short }) => [long, short]), '--help'].filter((one) => one !== undefined);
-}

@@ -22,6 +22,17 @@ async function jwtgate(cwd: string, args: readonly string[], env: Record<string,
 
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
+test('a folder that is not there is named, and not made', async () => {
+  const folder = newFolder();
+  const made = await jwtgate(folder, ['init', 'oidc', '-o', 'etc/config.yaml']);
+  const missing = join(folder, 'etc');
+  expect(made).toMatchObject({
+    code: 69,
+    stderr: `jwtgate: cannot write ${missing}/config.yaml: ${missing} does not exist, make it first\n`,
+  });
+  expect(existsSync(missing)).toBe(false);
+});
+
 describe.each(initKinds)('init %s', (kind) => {
   test('writes a config that is valid without a warning, and explains itself', async () => {
     const folder = newFolder();
