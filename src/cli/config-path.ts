@@ -13,4 +13,4 @@ export function findConfigPath(flag: string | undefined, env: NodeJS.ProcessEnv)
 }
 
 /** What to say on stderr when there is no config. */
-export const noConfigText = `jwtgate: no config; name one with --config or $JWTGATE_CONFIG, or put it at ${usualPlaces.join(' or ')}\n`;
+export const noConfigText = `jwtgate: no config; name one with --config or $JWTGATE_CONFIG, or put it at ${usualPlaces.join(' or ')} (jwtgate init writes one)\n`;

@@ -14,6 +14,7 @@ import type { HeldSignals } from './signals.ts';
 import type { TestOptions } from './test.ts';
 import { addTokenVerbs } from './token.ts';
 import { processIo } from './token-io.ts';
+import { addUsageAdvice } from './usage-advice.ts';
 import type { ValidateOptions } from './validate.ts';
 import { versionLine } from './version.ts';
 
@@ -195,6 +196,7 @@ export function createProgram(finish: (code: number) => void, signals: HeldSigna
   addTokenVerbs(program, finish);
   addCompletionVerbs(program, finish);
   addExamples(program);
+  addUsageAdvice(program);
   return program;
 }
 

@@ -44,6 +44,16 @@ test.each([
   expect(asked.stdout).toBe('');
 });
 
+test.each([
+  [['validate', 'config.yaml'], '(the config is named by -c FILE; jwtgate validate --help lists all)'],
+  [['config', 'show', 'config.yaml'], '(the config is named by -c FILE; jwtgate config show --help lists all)'],
+  [['explain', '--confg', 'x'], '(jwtgate explain --help lists all)'],
+])('%j is told what its verb takes', async (args, advice) => {
+  const asked = startJwtgate(args);
+  expect(await asked.ended).toBe(2);
+  expect(asked.stderr).toContain(`\n${advice}\n`);
+});
+
 test('a misspelt verb gets a suggestion', async () => {
   const asked = startJwtgate(['valdiate']);
   await asked.ended;

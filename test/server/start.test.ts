@@ -42,6 +42,7 @@ test('no config anywhere: exit code 78, and where it was looked for', async () =
   const started = startJwtgate(['run'], { cwd: newFolder() });
   expect(await started.ended).toBe(78);
   expect(started.stderr).toContain('$JWTGATE_CONFIG');
+  expect(started.stderr).toContain('jwtgate init writes one');
 });
 
 test.each(['listen', 'ops', 'admin'])(

@@ -101,7 +101,11 @@ function headerList(headers: Readonly<Record<string, string>>): string {
 /** How to go on with a config of one's own. */
 export function nextSteps(packaged: boolean): string {
   const steps = packaged
-    ? ['jwtgate validate -c config.yaml', 'jwtgate run -c config.yaml']
+    ? [
+        'jwtgate init                           # writes config.yaml; then make it yours',
+        'jwtgate validate -c config.yaml',
+        'jwtgate run -c config.yaml',
+      ]
     : [
         'cp config.example.yaml config.yaml     # then make it yours',
         'npm run build                          # makes dist/jwtgate, one file',
