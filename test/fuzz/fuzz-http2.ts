@@ -17,7 +17,7 @@ const preface = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), 
 const mostClosingMs = mostMs + 5_000;
 
 /** Longer than timeouts.idle. */
-const unreadMs = 800;
+const unreadMs = 1_600;
 
 /** What one round may add to the memory of this process, clients included. */
 const mostGrowthBytes = 400 * 1024 * 1024;
