@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { createOpsListener, type OpsListener, textAnswer } from '../../src/ops/ops-listener.ts';
+import { freePort } from '../support/free-port.ts';
 import { endAll, startJwtgate } from '../support/jwtgate-process.ts';
 
 let ops: OpsListener | undefined;
@@ -34,12 +35,7 @@ test.each([
 });
 
 test('nobody there: exit code 1, and it says why', async () => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  const asked = startJwtgate(['healthcheck', '--url', `http://127.0.0.1:${port}`]);
+  const asked = startJwtgate(['healthcheck', '--url', `http://127.0.0.1:${await freePort()}`]);
   expect(await asked.ended).toBe(1);
   expect(asked.stderr).toContain('ECONNREFUSED');
 });

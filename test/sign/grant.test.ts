@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { jwtVerify } from 'jose';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
@@ -12,6 +9,7 @@ import {
 } from '../../src/sign/grant.ts';
 import type { SigningValues } from '../../src/sign/json-template.ts';
 import { testCertificates } from '../support/certificates.ts';
+import { freePort } from '../support/free-port.ts';
 import { partsOf, signerOf, signingKey, signingValues } from '../support/signing.ts';
 import {
   granting,
@@ -251,11 +249,7 @@ describe('an answer that is of no use is a failure that says why, and nothing of
   });
 
   test('nobody there', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
+    const port = await freePort();
     const endpoint = { url: new URL(`http://127.0.0.1:${port}/`), seen: [] } as unknown as TestTokenEndpoint;
     expect(await grantAt(endpoint).grant.authorize(u1)).toMatchObject({
       detail: expect.stringContaining('ECONNREFUSED'),
