@@ -11,8 +11,9 @@ afterEach(async () => {
   for (const crew of crews.splice(0)) await crew.dismiss(async (worker) => worker.kill(), 5_000);
 });
 
-/** A crew of real processes that run these lines. */
-function crewOf(code: string, size = 1) {
+/** A crew of real processes that run these lines; each serves from its first beat on, if it has any. */
+function crewOf(code: string, { size = 1, silenceMs = 60_000 } = {}) {
+  const onBeat = new Map<number, () => void>();
   const lines: Record<string, unknown>[] = [];
   const writer = { write: (line: string) => void lines.push(JSON.parse(line)), droppedLines: 0, close: async () => {} };
   const givenUp: string[] = [];
@@ -27,8 +28,9 @@ function crewOf(code: string, size = 1) {
       pids.push(child.pid as number);
       return child;
     },
-    answers: () => ({ beat: () => undefined }) as never,
+    answers: ({ index }) => ({ beat: () => onBeat.get(index)?.() }) as never,
     async start(worker) {
+      if (code.startsWith(beats)) await new Promise<void>((resolve) => onBeat.set(worker.index, resolve));
       worker.state = 'serving';
       return undefined;
     },
@@ -36,7 +38,7 @@ function crewOf(code: string, size = 1) {
     onEnded: () => undefined,
     onGivenUp: (detail) => givenUp.push(detail),
     log: createLog(writer, 'info', 'json'),
-    waits: { silenceMs: 1_500, firstRestartMs: 10, steadyMs: 60_000, mostEarlyEnds: 4 },
+    waits: { silenceMs, firstRestartMs: 10, steadyMs: 60_000, mostEarlyEnds: 4 },
   });
   crews.push(crew);
   return { crew, lines, givenUp, pids };
@@ -53,7 +55,7 @@ test('a worker that ends is replaced, and its place is given up after so many th
 });
 
 test('a worker that says nothing any more hangs: it is killed and replaced', async () => {
-  const { crew, lines, pids } = crewOf(`${beats}; setTimeout(() => { for (;;); }, 200)`);
+  const { crew, lines, pids } = crewOf(`${beats}; setTimeout(() => { for (;;); }, 200)`, { silenceMs: 3_000 });
   await crew.begin();
   await until('it was replaced', () => lines.some(({ msg }) => msg === 'worker replaced'));
   expect(crew.losses.silence).toBe(1);
@@ -61,15 +63,15 @@ test('a worker that says nothing any more hangs: it is killed and replaced', asy
 });
 
 test('a worker that speaks is left alone', async () => {
-  const { crew, pids } = crewOf(beats);
+  const { crew, pids } = crewOf(beats, { silenceMs: 3_000 });
   await crew.begin();
-  await new Promise((later) => setTimeout(later, 3_500));
+  await new Promise((later) => setTimeout(later, 6_500));
   expect(pids).toHaveLength(1);
   expect(crew.serving).toHaveLength(1);
 });
 
 test('workers that do not leave when they are asked are killed at the deadline', async () => {
-  const { crew, lines, pids } = crewOf(beats, 2);
+  const { crew, lines, pids } = crewOf(beats, { size: 2 });
   await crew.begin();
   await crew.dismiss(async () => undefined, 300);
   expect(pids.filter(isRunning)).toEqual([]);
