@@ -55,7 +55,7 @@ port, ca, token, what = sys.argv[1:5]
 credentials = grpc.ssl_channel_credentials(open(ca, 'rb').read())
 channel = grpc.secure_channel('localhost:' + port, credentials)
 metadata = [('authorization', 'Bearer ' + token), ('x-user-id', 'spoofed'), ('x_user_id', 'spoofed')] if token else []
-timeout = 10
+timeout = 60
 try:
     if what == 'unary':
         call = channel.unary_unary('/pkg.Service/Unary').with_call(b'hello', metadata=metadata, timeout=timeout)
