@@ -19,7 +19,9 @@ export const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: tr
 /** A listener of our own. Rejects with Node's error (EADDRINUSE, EACCES, ENOENT) where it can't listen. */
 export function listenAt(listen: ListenAddress): OpenArrivals {
   return async (admit) => {
-    const server = createServer(socketOptions, admit);
+    const server = createServer(socketOptions, (socket) => {
+      if (isThere(socket, listen)) admit(socket);
+    });
     const address = await startListening(server, listen);
     return { address, close: () => server.close() };
   };
@@ -38,4 +40,14 @@ export async function startListening(server: Server, listen: ListenAddress): Pro
   if (listen.kind === 'unix') return listen;
   const { address, port } = server.address() as AddressInfo;
   return { kind: 'tcp', host: address, port };
+}
+
+/**
+ * Is anybody at the other end? A peer without an address is one on a unix socket, which may be trusted: on TCP it is one
+ * that has left, whose bytes could still be read, and it is closed. Asked at once, as Node remembers an address once it was told.
+ */
+export function isThere(socket: Socket, address: ListenAddress | undefined): boolean {
+  if (address?.kind === 'unix' || socket.remoteAddress !== undefined) return true;
+  socket.on('error', () => undefined).destroy();
+  return false;
 }

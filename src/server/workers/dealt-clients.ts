@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type OpenArrivals, socketOptions } from '../../wire/arrivals.ts';
+import { isThere, type OpenArrivals, socketOptions } from '../../wire/arrivals.ts';
 import type { ListenAddress } from '../../wire/listen-address.ts';
 import type { ListenerName } from '../serving.ts';
 
@@ -52,11 +52,4 @@ export function createDealtClients(listeners: DealtListeners, onChange: (counts:
       onChange({ taken, open });
     },
   };
-}
-
-/** A peer without an address is one on a unix socket, which may be trusted: on TCP it is one that has left. */
-function isThere(socket: Socket, address: ListenAddress | undefined): boolean {
-  if (address?.kind === 'unix' || socket.remoteAddress !== undefined) return true;
-  socket.on('error', () => undefined).destroy();
-  return false;
 }

@@ -61,9 +61,11 @@ export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
     server.on('secureConnection', (socket: TLSSocket) => {
       const handshake = underWay.get(wrappedBy(socket));
       const verdict = judgeClient(socket, tls, Date.now());
+      const gone = hasLeft(socket);
       // One that was given up meanwhile, or whose client is not to be believed.
-      if (handshake === undefined || verdict.kind === 'missing' || verdict.kind === 'refused') {
+      if (handshake === undefined || gone || verdict.kind === 'missing' || verdict.kind === 'refused') {
         socket.on('error', ignoreError);
+        if (gone) handshake?.end('aborted', 'closed');
         if (verdict.kind === 'missing') handshake?.end('clientCertificateMissing', verdict.detail);
         if (verdict.kind === 'refused') handshake?.end('clientCertificateRefused', verdict.detail);
         socket.destroy();
@@ -152,6 +154,11 @@ export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
 /** The connection under a TLS socket: where the client has to see a reset, its own. Node has no public name for it; the tests would notice if it had another. */
 export function wrappedBy(socket: TLSSocket): Socket {
   return (socket as unknown as { readonly _parent: Socket })._parent;
+}
+
+/** Came by TCP, and is nowhere any more: without its address it would pass for a client on a unix socket. */
+function hasLeft(socket: TLSSocket): boolean {
+  return socket.remoteAddress === undefined && wrappedBy(socket).remoteAddress !== undefined;
 }
 
 /** What an error means is learnt from 'close', which always follows. */
