@@ -165,7 +165,10 @@ function readInbound(head: RequestHead, context: ForwardContext, kept: string[])
       if (lower === 'te' && /(?:^|,)\s*trailers\s*(?:[;,]|$)/i.test(value)) inbound.wantsTrailers = true;
     } else if (nameClass === 'forwarded') {
       if (context.fromTrustedProxy) takeForwarded(inbound, name, lower, value);
-    } else if (passesOn(nameClass, context) && !nominated?.has(lower)) {
+    } else if (
+      passesOn(nameClass, context) &&
+      (nominated?.has(lower) !== true || context.judgedNames.exact.has(lower))
+    ) {
       const passed = withoutToken(lower, value, context.stripped);
       if (passed !== undefined) inbound.kept.push(name, passed);
     }
@@ -180,7 +183,8 @@ function passesOn(nameClass: NameClass, { traceContext }: ForwardContext): boole
 
 /**
  * Names listed in Connection are the client's own hop-by-hop ones. They are compared before our headers are added, so
- * that they can only ever remove what the client itself sent (CVE-2024-45410, CVE-2025-48865).
+ * that they can only ever remove what the client itself sent (CVE-2024-45410, CVE-2025-48865); and of that nothing which
+ * was judged, as it is for all recipients (RFC 9110 section 7.6.1).
  */
 function nominatedNames(headers: readonly string[]): ReadonlySet<string> | undefined {
   let names: Set<string> | undefined;

@@ -137,6 +137,12 @@ describe('hop-by-hop headers stay on their hop', () => {
     expect(forward(['Connection', nominated])).toEqual([['Host', 'a.example:8080'], ...added]);
   });
 
+  it('nor what was judged: the upstream would act on a request without it', () => {
+    const judged = ['X-Account', 'mine', 'x-app-token', 't', 'Content-Type', 'application/json'];
+    const left = kept(['Connection', 'X-Account, X-App-Token, Content-Type, X-Mine', ...judged, 'X-Mine', '1']);
+    expect(left.flat()).toEqual(judged);
+  });
+
   it('TE says trailers where the client takes them, and nothing else', () => {
     expect(kept(['TE', 'gzip;q=0.5, trailers'])).toEqual([['TE', 'trailers']]);
     expect(kept(['TE', 'trailersx'])).toEqual([]);
