@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { freePort } from '../support/free-port.ts';
 import { endAll, startJwtgate } from '../support/jwtgate-process.ts';
 import { ask, configText, runGate } from '../support/running-gate.ts';
 import { newFolder } from '../support/scratch-folder.ts';
@@ -107,11 +108,7 @@ test('it listens on unix sockets, and takes over from one that was killed', asyn
 });
 
 test('healthcheck finds the ops listener by the config', async () => {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
+  const port = await freePort();
   const { path } = await written(config.replace('ops: 127.0.0.1:0', `ops: :${port}`));
   const nobody = startJwtgate(['healthcheck', '-c', path]);
   expect(await nobody.ended).toBe(1);
