@@ -41,6 +41,11 @@ export class AnswerReader {
     return this.body.bodyBytes;
   }
 
+  /** Fields of the trailer section that pass, as a flat name, value list; of use once it is done. */
+  get trailers(): readonly string[] {
+    return this.body.trailers;
+  }
+
   /** The answer is whole once the upstream has ended its side, in order. */
   get endsWithConnection(): boolean {
     return this.body instanceof UntilCloseReader;
@@ -89,11 +94,19 @@ export class AnswerReader {
   /** The body's next bytes as they go on by HTTP/1.1; undefined where there is something wrong with them. */
   readBody(bytes: Buffer, from: number): readonly BodyPiece[] | undefined {
     const pieces: BodyPiece[] = [];
-    const end = this.body.read(bytes, from, pieces);
+    return this.judge(this.body.read(bytes, from, pieces), bytes) ? pieces : undefined;
+  }
+
+  /** The same for who frames them otherwise: the data alone. */
+  readData(bytes: Buffer, from: number): readonly Buffer[] | undefined {
+    const data: Buffer[] = [];
+    return this.judge(this.body.readData(bytes, from, data), bytes) ? data : undefined;
+  }
+
+  private judge(end: number, bytes: Buffer): boolean {
     this.problem = this.body.problem;
-    if (this.problem !== undefined) return undefined;
     this.hasSurplus = end < bytes.length;
-    return pieces;
+    return this.problem === undefined;
   }
 }
 

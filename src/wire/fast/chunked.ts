@@ -1,6 +1,7 @@
 import { requestConnectionFields } from '../field-lists.ts';
 import { cr, hexDigitValues, lf, notHex, zero } from './byte-classes.ts';
 import { newFieldLine, readFieldLine } from './field-line.ts';
+import type { BodyReader } from './framing.ts';
 
 /** What goes out in place of what came in: bytes as they came, or text (latin1) of our own. */
 export type BodyPiece = Buffer | string;
@@ -15,44 +16,33 @@ const mostSizeDigits = 13;
 const sizeLine =
   /^([0-9A-Fa-f]{1,16})(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*\r\n$/;
 
+type State = 'size' | 'data' | 'dataCr' | 'dataLf' | 'trailers' | 'done' | 'broken';
+
 /**
  * Follows a chunked body (RFC 9112 section 7.1) through the buffers it comes in. What it has judged goes on untouched
  * where it is canonical already, in one run for each buffer, since copying megabytes to change nothing would be the
  * most expensive part of relaying them. Whatever is not canonical is written anew: a size line with extensions or
  * leading zeros, one that came in pieces, and the trailer section. So no byte goes on that was not parsed, and what goes
  * on reads the same to every parser.
+ *
+ * `keepTrailer` is asked with each trailer field's name; those that it refuses are dropped (RFC 9110 section 6.5.1).
  */
-export interface ChunkedReader {
-  /** Behind the last byte of the body and its trailer section. */
-  readonly done: boolean;
-  /** What is wrong with it; nothing after that point was passed. */
-  readonly problem: string | undefined;
-  /** Body bytes so far, without their framing. */
-  readonly bodyBytes: number;
-  /** Judges `bytes` from `from` on, adds what goes on to `pieces`, and returns the offset behind what it has used. */
-  read(bytes: Buffer, from: number, pieces: BodyPiece[]): number;
-}
-
-type State = 'size' | 'data' | 'dataCr' | 'dataLf' | 'trailers' | 'done' | 'broken';
-
-/** `keepTrailer` is asked with each trailer field's name; those that it refuses are dropped (RFC 9110 section 6.5.1). */
-export function createChunkedReader(keepTrailer: (name: string) => boolean): ChunkedReader {
+export function createChunkedReader(keepTrailer: (name: string) => boolean): BodyReader {
   return new Reader(keepTrailer);
 }
 
 const line = newFieldLine();
 
-class Reader implements ChunkedReader {
+class Reader implements BodyReader {
   problem: string | undefined;
   bodyBytes = 0;
+  readonly trailers: string[] = [];
   private state: State = 'size';
   /** Bytes of the chunk at hand that are still to come. */
   private remaining = 0;
   /** A size line or trailer that did not come whole: withheld until it can be judged. */
   private partial = '';
   private trailerBytes = 0;
-  /** Those that pass, as lines. */
-  private trailers = '';
   private readonly keepTrailer: (name: string) => boolean;
 
   constructor(keepTrailer: (name: string) => boolean) {
@@ -80,6 +70,19 @@ class Reader implements ChunkedReader {
     if (runStart < at && this.state !== 'broken') {
       pieces.push(runStart === 0 && at === bytes.length ? bytes : bytes.subarray(runStart, at));
     }
+    return at;
+  }
+
+  readData(bytes: Buffer, from: number, data: Buffer[]): number {
+    let at = from;
+    while (at < bytes.length && this.state !== 'done' && this.state !== 'broken') {
+      const isData = this.state === 'data';
+      const end = this.passOver(bytes, at);
+      if (isData) data.push(bytes.subarray(at, end));
+      if (end > at) at = end;
+      else at = this.state === 'size' ? this.rewriteSize(bytes, at, nowhere) : this.rewriteTrailers(bytes, at, nowhere);
+    }
+    nowhere.length = 0;
     return at;
   }
 
@@ -159,7 +162,7 @@ class Reader implements ChunkedReader {
       this.partial = '';
       if (result === 'end') {
         this.state = 'done';
-        pieces.push(`${this.trailers}\r\n`);
+        pieces.push(`${fieldLines(this.trailers)}\r\n`);
         break;
       }
       if (result !== 'field') return this.fail('a line of the trailer section is not a field', at);
@@ -167,7 +170,7 @@ class Reader implements ChunkedReader {
       // Section 6.5.1 of RFC 9110; and whoever merged it would frame this message or the next one anew.
       if (requestConnectionFields.has(name.toLowerCase())) return this.fail('a trailer of one connection', at);
       if (!this.keepTrailer(name)) continue;
-      this.trailers += `${name}: ${section.toString('latin1', line.valueStart, line.valueEnd)}\r\n`;
+      this.trailers.push(name, section.toString('latin1', line.valueStart, line.valueEnd));
     }
     return at;
   }
@@ -177,4 +180,13 @@ class Reader implements ChunkedReader {
     this.problem = problem;
     return at;
   }
+}
+
+/** For what is framed otherwise. */
+const nowhere: BodyPiece[] = [];
+
+function fieldLines(list: readonly string[]): string {
+  let lines = '';
+  for (let i = 0; i < list.length; i += 2) lines += `${list[i]}: ${list[i + 1]}\r\n`;
+  return lines;
 }

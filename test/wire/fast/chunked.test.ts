@@ -11,21 +11,29 @@ interface Read {
   readonly problem: string | undefined;
   readonly bodyBytes: number;
   readonly pieces: readonly BodyPiece[];
+  /** The same read for who frames it otherwise. */
+  readonly data: string;
+  readonly trailers: readonly string[];
 }
 
 /** Reads `text` in the given parts, as they would come from a socket. */
 function read(parts: readonly string[]): Read {
   const reader = createChunkedReader((name) => name.startsWith('X-'));
+  const bare = createChunkedReader((name) => name.startsWith('X-'));
   const pieces: BodyPiece[] = [];
+  const data: Buffer[] = [];
   let used = 0;
   for (const part of parts) {
     const bytes = Buffer.from(part, 'latin1');
     if (reader.done || reader.problem !== undefined) break;
-    used += reader.read(bytes, 0, pieces);
+    const end = reader.read(bytes, 0, pieces);
+    expect(bare.readData(bytes, 0, data)).toBe(end);
+    used += end;
   }
   const passed = pieces.map((piece) => piece.toString('latin1' as never)).join('');
-  const { done, problem, bodyBytes } = reader;
-  return { passed, used, done, problem, bodyBytes, pieces };
+  const { done, problem, bodyBytes, trailers } = reader;
+  expect(bare).toMatchObject({ done, problem, bodyBytes, trailers });
+  return { passed, used, done, problem, bodyBytes, pieces, data: Buffer.concat(data).toString('latin1'), trailers };
 }
 
 const each = (text: string) => [...text];
@@ -56,14 +64,17 @@ describe('bodies that pass', () => {
     ['a trailer that may not pass', '5\r\nhello\r\n0\r\nHost: evil\r\n\r\n'],
   ] as const)('%s: written anew', ([, text]) => {
     for (const parts of [[text], each(text)]) {
-      expect(read(parts)).toMatchObject({ passed: '5\r\nhello\r\n0\r\n\r\n', done: true, bodyBytes: 5 });
+      const passed = '5\r\nhello\r\n0\r\n\r\n';
+      expect(read(parts)).toMatchObject({ passed, done: true, bodyBytes: 5, data: 'hello', trailers: [] });
     }
   });
 
   test('trailers that may pass do, in canonical form', () => {
     const text = '0\r\nX-A:1\r\nY: 2\r\nX-B: \t3 \r\nx-c: 4\r\n\r\n';
     for (const parts of [[text], each(text)]) {
-      expect(read(parts)).toMatchObject({ passed: '0\r\nX-A: 1\r\nX-B: 3\r\n\r\n', done: true, used: text.length });
+      const passed = '0\r\nX-A: 1\r\nX-B: 3\r\n\r\n';
+      const trailers = ['X-A', '1', 'X-B', '3'];
+      expect(read(parts)).toMatchObject({ passed, done: true, used: text.length, data: '', trailers });
     }
   });
 
@@ -155,6 +166,7 @@ test('whatever passes is a chunked body to a strict reader, with the same data, 
       const parts = places.slice(1).map((to, i) => sent.slice(places[i], to));
       const result = read(parts);
       expect(result).toMatchObject({ done: true, used: sent.length, bodyBytes: data.join('').length });
+      expect(result.data).toBe(data.join(''));
       const received = readChunked(result.passed, 0);
       expect(received).toEqual({
         body: data.join(''),
