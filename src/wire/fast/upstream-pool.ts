@@ -82,6 +82,8 @@ export class UpstreamPool implements ConnectionOwner, SlotHolder {
       connection.destroy();
       return;
     }
+    // The end of the answer may have come although it was told to wait for the client: TLS had read it already.
+    if (connection.socket.isPaused()) connection.socket.resume();
     const { first } = this.slots;
     if (first === undefined) {
       connection.deadlineMs = performance.now() + keptMs;
