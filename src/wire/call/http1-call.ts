@@ -1,144 +1,223 @@
-import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
-import type { Socket } from 'node:net';
-import { requestFields } from '../request-fields.ts';
-import type { UpstreamPools } from '../upstream-pool.ts';
+import { type AnswerHead, listFields } from '../fast/answer-head.ts';
+import { AnswerReader, type InterimTaker } from '../fast/answer-reader.ts';
+import type { BodyPiece } from '../fast/chunked.ts';
+import { lastChunkWith } from '../fast/framing.ts';
+import { isFull, outgoing, writePieces } from '../fast/outgoing.ts';
+import { putRequest } from '../fast/put-request.ts';
+import type { UpstreamConnection, UpstreamUser } from '../fast/upstream-connection.ts';
+import type { UpstreamPool } from '../fast/upstream-pool.ts';
+import type { UpstreamPools } from '../fast/upstream-pools.ts';
+import type { SlotWaiter } from '../upstream-slots.ts';
 import type { CallEvents, CallFailure, CallRequest, UpstreamCall } from './upstream-call.ts';
 
-/** Cookies make some upstreams' heads longer than Node's 16 KiB. */
-const maxAnswerHeadBytes = 64 * 1024;
+/** Up to this size data is cheaper copied than kept, and with it the buffer for the next read. */
+const mostCopiedBytes = 4_096;
 
-const nothing = Buffer.alloc(0);
-
-/** A call by HTTP/1.1, through Node's client. `fresh`: on a connection of its own. */
+/** A call by HTTP/1.1, on the fast lane's kind of connection. `fresh`: on one that was not used before. */
 export function startHttp1Call(
-  call: CallRequest,
+  request: CallRequest,
   pools: UpstreamPools,
   events: CallEvents,
   { fresh }: { readonly fresh: boolean },
 ): UpstreamCall {
-  const { upstream, method, target, headers, body, trailerNames } = call;
-  const { host, port, socketPath } = upstream;
-  const secure = upstream.scheme === 'https';
-  const giveUp = new AbortController();
-  let outgoing: ClientRequest | undefined;
-  let answer: IncomingMessage | undefined;
-  let reused = false;
-  let receivedBefore = 0;
-  let answered = false;
-  let bodyBegun = false;
-  let over = false;
-
-  const fail = (error: NodeJS.ErrnoException) => {
-    if (over) return;
-    over = true;
-    const wasClosed = error.code === 'ECONNRESET' || error.code === 'EPIPE';
-    const progress = wasClosed && reused && outgoing?.socket?.bytesRead === receivedBefore ? 'unanswered' : 'unknown';
-    events.onFailure({ detail: `${error.code ?? error.name}: ${error.message}`, progress });
-    outgoing?.destroy();
-  };
-
-  const start = (agent: Agent) => {
-    try {
-      outgoing = (secure ? httpsRequest : httpRequest)({
-        agent,
-        ...(socketPath === undefined ? { host, port } : { socketPath }),
-        method,
-        path: target,
-        headers: requestFields(headers, { method, body, upgrade: undefined, expectsContinue: false, trailerNames }),
-        setHost: false,
-        maxHeaderSize: maxAnswerHeadBytes,
-      });
-    } catch (error) {
-      // A target or a header that can't be sent; the gate promises that there is none.
-      over = true;
-      queueMicrotask(() => events.onFailure(unsendable(error as NodeJS.ErrnoException)));
-      return;
-    }
-    listen(outgoing);
-  };
-
-  const listen = (request: ClientRequest) => {
-    request.once('socket', (socket: Socket) => {
-      reused = !socket.connecting;
-      receivedBefore = socket.bytesRead;
-      const begin = () => {
-        if (over) return;
-        // Node holds a head back until the body begins: one that lets wait for itself must not hold it back.
-        if (body.kind !== 'none') setImmediate(sendHead);
-        events.onConnected();
-      };
-      if (reused) begin();
-      else socket.once(secure ? 'secureConnect' : 'connect', begin);
-    });
-    const sendHead = () => {
-      if (!bodyBegun && !request.writableEnded && !request.destroyed) request.write(nothing);
-    };
-    request.on('error', fail);
-    request.on('close', () => {
-      if (!answered) fail(new Error('the upstream closed the connection'));
-    });
-    request.on('drain', () => events.onDrain());
-    request.once('finish', () => {
-      if (!over) events.onSent();
-    });
-    request.on('information', ({ statusCode, rawHeaders }) => {
-      if (!over) events.onInterim(statusCode, rawHeaders);
-    });
-    // Without a listener Node drops the connection and tells nobody.
-    request.once('upgrade', (_answer, socket) => {
-      socket.on('error', () => undefined).destroy();
-      fail(new Error('the upstream switched to a protocol that was not asked for'));
-    });
-    request.once('response', onAnswer);
-  };
-
-  const onAnswer = (incoming: IncomingMessage) => {
-    if (over) return;
-    answer = incoming;
-    answered = true;
-    const { statusCode = 0, httpVersion, rawHeaders } = incoming;
-    events.onHead({ status: statusCode, httpVersion, rawHeaders, isWhole: false });
-    incoming.on('data', (chunk: Buffer) => {
-      if (!over) events.onData(chunk);
-    });
-    incoming.once('end', () => {
-      if (over) return;
-      over = true;
-      events.onEnd(incoming.rawTrailers);
-    });
-    incoming.on('error', fail);
-  };
-
-  pools.get(upstream).admit({ fresh, signal: giveUp.signal }, start);
-
-  return {
-    write(chunk) {
-      bodyBegun = true;
-      return outgoing?.write(chunk) ?? true;
-    },
-    get isFull() {
-      return outgoing?.writableNeedDrain ?? false;
-    },
-    end(trailers) {
-      if (outgoing === undefined) return;
-      if (body.kind === 'chunked') {
-        // Node would make an empty one a Content-Length of 0, and drop the trailers.
-        if (!outgoing.headersSent || !bodyBegun) outgoing.write(nothing);
-        outgoing.addTrailers(trailers as [string, string][]);
-      }
-      outgoing.end();
-    },
-    pause: () => void answer?.pause(),
-    resume: () => void answer?.resume(),
-    abort() {
-      over = true;
-      giveUp.abort();
-      outgoing?.destroy();
-    },
-  };
+  const call = new Http1Call(request, pools.get(request.upstream), events);
+  call.start(fresh);
+  return call;
 }
 
-function unsendable(error: NodeJS.ErrnoException): CallFailure {
-  return { detail: `the request can't be sent: ${error.code ?? error.name}`, progress: 'unknown' };
+class Http1Call implements UpstreamCall, UpstreamUser, InterimTaker {
+  waiter: SlotWaiter | undefined;
+  private readonly request: CallRequest;
+  private readonly pool: UpstreamPool;
+  private readonly events: CallEvents;
+  private readonly answer: AnswerReader;
+  /** Undefined before there is one, and when it was given back or is gone. */
+  private connection: UpstreamConnection | undefined;
+  /** The head of a request with a body, until the body's first bytes are there, or the turn is over. */
+  private unsentHead = '';
+  /** The turn in which the head was sent (`Outgoing.turn`); -1: it was not. */
+  private sentTurn = -1;
+  private requestIsSent = false;
+  /** Whoever started it hears no more of it. */
+  private over = false;
+
+  constructor(request: CallRequest, pool: UpstreamPool, events: CallEvents) {
+    this.request = request;
+    this.pool = pool;
+    this.events = events;
+    this.answer = new AnswerReader(request.method);
+  }
+
+  start(fresh: boolean): void {
+    if (fresh) {
+      this.pool.acquireNew(this);
+      return;
+    }
+    this.connection = this.pool.acquire(this);
+    // The caller has to know its call first.
+    if (this.connection !== undefined) queueMicrotask(() => this.begin());
+  }
+
+  // ——— The request, on its way upstream ———
+
+  onUpstreamConnect(connection: UpstreamConnection): void {
+    this.connection = connection;
+    this.begin();
+  }
+
+  private begin(): void {
+    const { connection } = this;
+    if (connection === undefined) return;
+    const { method, target, headers, body, trailerNames } = this.request;
+    const inbound = { method, target: '', headers: [], fields: '' };
+    if (!putRequest(outgoing, inbound, { target, headers }, body, trailerNames)) {
+      this.fail('a header for the upstream holds a byte that no header may hold', 'unknown');
+      return;
+    }
+    if (body.kind === 'none') {
+      this.sentTurn = outgoing.turn;
+      outgoing.send(connection.socket);
+    } else {
+      this.unsentHead = String(outgoing);
+      // A body that lets wait for itself must not hold its head back.
+      setImmediate(() => this.send([]));
+    }
+    this.events.onConnected();
+  }
+
+  write(chunk: Uint8Array): boolean {
+    const { byteLength } = chunk;
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, byteLength);
+    // An empty chunk would be the last one.
+    if (byteLength === 0) return !this.isFull;
+    this.send(this.request.body.kind === 'chunked' ? [`${byteLength.toString(16)}\r\n`, bytes, '\r\n'] : [bytes]);
+    return !this.isFull;
+  }
+
+  get isFull(): boolean {
+    return this.connection !== undefined && isFull(this.connection.socket);
+  }
+
+  end(trailers: readonly (readonly [string, string])[]): void {
+    if (this.connection === undefined) return;
+    this.send(this.request.body.kind === 'chunked' ? [lastChunkWith(trailers)] : []);
+    this.requestIsSent = true;
+    this.events.onSent();
+  }
+
+  private send(pieces: readonly BodyPiece[]): void {
+    const { connection, unsentHead } = this;
+    if (connection === undefined) return;
+    if (unsentHead === '') {
+      if (pieces.length > 0) writePieces(connection.socket, pieces);
+      return;
+    }
+    this.unsentHead = '';
+    this.sentTurn = outgoing.turn;
+    // Whoever writes leaves the bytes alone from then on, and so these can wait.
+    outgoing.begin().text(unsentHead).send(connection.socket, pieces, true);
+  }
+
+  onUpstreamDrain(): void {
+    this.events.onDrain();
+  }
+
+  // ——— The answer ———
+
+  onUpstreamData(bytes: Buffer): void {
+    const { answer } = this;
+    if (this.isUnasked()) {
+      this.onUpstreamGone('the upstream spoke before it was asked');
+      return;
+    }
+    const isBody = answer.head !== undefined;
+    const whole = isBody ? bytes : answer.findHead(bytes, this);
+    const data = whole && answer.readData(whole, isBody ? 0 : (answer.head as AnswerHead).end);
+    if (answer.problem !== undefined) {
+      this.fail(answer.problem, 'unknown');
+    } else if (whole !== undefined && data !== undefined) {
+      if (!isBody) this.passHead(answer.head as AnswerHead, whole, data);
+      this.passData(data);
+    }
+  }
+
+  /** What comes before the request has gone out, as a word of farewell may, is the answer to none. */
+  private isUnasked(): boolean {
+    return !this.answer.hasBegun && (this.sentTurn === -1 || this.sentTurn === outgoing.turn);
+  }
+
+  takeInterim(head: AnswerHead, bytes: Buffer): void {
+    if (!this.over) this.events.onInterim(head.status, listFields(head, bytes));
+  }
+
+  private passHead(head: AnswerHead, bytes: Buffer, data: readonly Buffer[]): void {
+    if (this.over) return;
+    const { answer, events } = this;
+    const isWhole = answer.done && data.length === 0 && answer.trailers.length === 0;
+    const rawHeaders = listFields(head, bytes);
+    events.onHead({ status: head.status, httpVersion: head.version, rawHeaders, isWhole });
+  }
+
+  private passData(data: readonly Buffer[]): void {
+    const { connection, events } = this;
+    if (this.over || connection === undefined) return;
+    const [first, ...more] = data;
+    // The next read overwrites them, and the client takes them when it can.
+    if (more.length > 0) events.onData(Buffer.concat(data));
+    else if (first !== undefined && first.length <= mostCopiedBytes) events.onData(Buffer.from(first));
+    else if (first !== undefined) {
+      connection.keepBytes();
+      events.onData(first);
+    }
+    if (!this.over && this.answer.done) this.complete();
+  }
+
+  pause(): void {
+    // One that is about to serve others goes on reading.
+    if (!this.answer.done) this.connection?.socket.pause();
+  }
+
+  resume(): void {
+    this.connection?.socket.resume();
+  }
+
+  onUpstreamEnd(): void {
+    if (this.answer.endsWithConnection) this.complete();
+    else this.onUpstreamGone('the upstream closed the connection');
+  }
+
+  private complete(): void {
+    const { connection, answer } = this;
+    this.connection = undefined;
+    this.over = true;
+    if (connection !== undefined) {
+      // Whatever is left on it, in either direction, would be taken for the next request's.
+      const isClean = answer.done && !answer.hasSurplus && this.requestIsSent && connection.socket.writableLength === 0;
+      if (isClean && answer.head?.keepAlive === true) this.pool.release(connection, answer.head.keepAliveMs);
+      else connection.destroy();
+    }
+    this.events.onEnd(answer.trailers);
+  }
+
+  // ——— The end before its time ———
+
+  onUpstreamGone(detail: string): void {
+    // A connection that the upstream had closed meanwhile, or was about to.
+    const isUnanswered = this.connection?.reused === true && !this.answer.hasBegun;
+    this.fail(detail, isUnanswered ? 'unanswered' : 'unknown');
+  }
+
+  private fail(detail: string, progress: CallFailure['progress']): void {
+    if (this.over) return;
+    this.abort();
+    this.events.onFailure({ detail, progress });
+  }
+
+  abort(): void {
+    if (this.over) return;
+    this.over = true;
+    if (this.connection !== undefined) this.connection.destroy();
+    else this.pool.leave(this);
+    this.connection = undefined;
+  }
 }

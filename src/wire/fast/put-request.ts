@@ -23,13 +23,14 @@ export interface Inbound extends Pick<RequestHead, 'method' | 'target' | 'header
  * Puts together the request head for the upstream, of nothing but what the gate allowed and the framing. False where
  * something can't stand in a head: the gate promises that there is nothing of the kind. Fields that are still as the
  * client sent them were judged by the parser, byte for byte, and are not judged again; where their lines are written as
- * we write them, they go in runs.
+ * we write them, they go in runs. `trailerNames`: what is to be announced.
  */
 export function putRequest(
   out: Outgoing,
   inbound: Inbound,
   { target, headers }: Pick<Allowed, 'target' | 'headers'>,
   body: BodyFraming,
+  trailerNames: readonly string[] = [],
 ): boolean {
   if (target !== inbound.target && !legalTarget.test(target)) return false;
   out.begin().text(inbound.method).text(' ').text(target).text(' HTTP/1.1\r\n');
@@ -52,6 +53,7 @@ export function putRequest(
   if (body.kind === 'length') out.text(`Content-Length: ${body.bytes}\r\n`);
   else if (body.kind === 'chunked') out.text('Transfer-Encoding: chunked\r\n');
   else if (expectContent.has(inbound.method)) out.text('Content-Length: 0\r\n');
+  if (trailerNames.length > 0) out.field('Trailer', trailerNames.join(', '));
   out.text('\r\n');
   return true;
 }

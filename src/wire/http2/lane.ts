@@ -5,7 +5,8 @@ import { startHttp1Call } from '../call/http1-call.ts';
 import { startHttp2Call } from '../call/http2-call.ts';
 import type { UpstreamSessions } from '../call/upstream-sessions.ts';
 import type { Reconsider } from '../expiry.ts';
-import { createUpstreamPools } from '../upstream-pool.ts';
+import { createCoarseTimer, defaultTickMs } from '../fast/timers.ts';
+import { createUpstreamPools } from '../fast/upstream-pools.ts';
 import type { AllUpstreamSlots } from '../upstream-slots.ts';
 import { ClientSession } from './client-session.ts';
 import type { ConnectionEnd } from './connection-end.ts';
@@ -44,7 +45,8 @@ export interface Http2Lane {
 export function createHttp2Lane(options: Http2LaneOptions): Http2Lane {
   const { gate, maxStreams, onConnectionEnd, sessions: upstreamSessions, bridge, slots } = options;
   const sessions = new Set<ClientSession>();
-  const pools = createUpstreamPools(bridge, slots);
+  const timer = createCoarseTimer(defaultTickMs);
+  const pools = createUpstreamPools(timer, bridge, slots);
   let ending = false;
 
   return {
@@ -86,6 +88,7 @@ export function createHttp2Lane(options: Http2LaneOptions): Http2Lane {
     close() {
       for (const session of [...sessions]) session.destroy();
       pools.close();
+      timer.close();
     },
     retainUpstreams: pools.retain,
   };
