@@ -18,7 +18,7 @@ type Hint = (facts: Facts) => string | undefined;
 
 const hints: Readonly<Partial<Record<Step, Hint>>> = {
   tenant: hintTenant,
-  path: () => 'normalizePath: true, on the tenant or the route, accepts it and forwards its plain form',
+  path: hintPath,
   token: hintToken,
   shape: ({ said }) => (said.length > 0 ? 'jwtgate token inspect shows what it holds' : undefined),
   algorithm: (facts) =>
@@ -49,6 +49,12 @@ const hints: Readonly<Partial<Record<Step, Hint>>> = {
   },
   replay: () => 'this tenant accepts a token once: the client has to get a new one for each request',
 };
+
+function hintPath({ case: judged }: Facts): string {
+  const inOtherCase = judged?.routeInOtherCase !== undefined && judged.target.oddity === undefined;
+  if (!inOtherCase) return 'normalizePath: true, on the tenant or the route, accepts it and forwards its plain form';
+  return 'have the client spell it as the route does; a route before that one may say what holds for other letters';
+}
 
 function hintTenant({ host, head, token, policy }: Facts): string | undefined {
   const path = head.target.split('?', 1)[0];

@@ -255,6 +255,18 @@ describe('the first ✗ names its place and what to do', () => {
   });
 });
 
+test('a path in other letters than a route is told from one that normalizePath would mend', async () => {
+  const config = `upstream: http://127.0.0.1:3000
+tenants:
+  acme: {secret: ${secret}, routes: [{path: /admin/**, claims: {role: admin}}]}
+`;
+  const refused = async (url: string) =>
+    (await explained({ 'config.yaml': config }, { url, token: mint() }, nowMs, env)).ladder;
+  expect((await refused('/Admin/x')).hint).toMatch(/have the client spell it/);
+  expect((await refused('/Admin/x')).steps.at(-1)?.detail).toContain('/admin/** in another letter case alone');
+  expect((await refused('/Admin//x')).hint).toMatch(/normalizePath: true/);
+});
+
 test('where access is public the token is not looked at, and the ladder says so', async () => {
   const { ladder } = await ask('/acme/public/logo', 'not a token');
   expect(ladder.verdict).toBe('allowed');
