@@ -1,6 +1,5 @@
 import type * as z from 'zod';
 import type { ConfigPath } from './config-path.ts';
-import { didYouMean } from './did-you-mean.ts';
 import type { Finding, FindingText, Report } from './finding.ts';
 import { type Container, findSpan, isContainer, type Places, type PlainObject } from './places.ts';
 import { config } from './shape/config.ts';
@@ -8,6 +7,7 @@ import { defaultsOf } from './shape/defaults.ts';
 import { flattenIssues, issueText, nearestValue } from './shape/issue-text.ts';
 import type { Fields } from './shape/lazy-fields.ts';
 import { isKeyShowable, keysAt } from './shape/walk.ts';
+import { unknownKeyText } from './unknown-key.ts';
 
 type Output<F extends Fields> = { [K in keyof F]: z.output<F[K]> };
 
@@ -93,9 +93,10 @@ export function createShapeCheck(places: Places, report: Report, root: z.core.$Z
 
   const unknownKey = (owner: PlainObject, inner: ConfigPath, outer: ConfigPath, key: string): Finding[] => {
     const path = [...outer, ...inner];
-    const found = find(owner, [...inner, key], outer, 'key', unknownKeyText(root, [...path, key]));
+    const text = unknownKeyText(key, keysAt(root, path), valueAt(owner, [...inner, key]), path.length === 0);
+    const found = find(owner, [...inner, key], outer, 'key', text);
     // What stands where a key should may be the secret itself: `secret: {hunter2}`.
-    if (isKeyShowable(root, path, key)) return found;
+    if (key === '<<' || isKeyShowable(root, path, key)) return found;
     return found.map((finding) => ({ ...finding, path: [...path, '…'] }));
   };
 
@@ -144,10 +145,6 @@ export function createShapeCheck(places: Places, report: Report, root: z.core.$Z
 /** Something is missing: a member, or one of several of which an object must have one. */
 function isIncomplete(issue: z.core.$ZodIssue, value: unknown): boolean {
   return value === undefined || (issue.code === 'custom' && isContainer(value));
-}
-
-function unknownKeyText(root: z.core.$ZodType, path: ConfigPath): FindingText {
-  return { message: 'unknown key', hint: didYouMean(String(path.at(-1)), keysAt(root, path.slice(0, -1))) };
 }
 
 function valueAt(owner: PlainObject, path: ConfigPath): unknown {

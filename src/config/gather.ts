@@ -1,5 +1,4 @@
 import type { ConfigPath } from './config-path.ts';
-import { didYouMean } from './did-you-mean.ts';
 import { type FindingText, findingAt, type Report } from './finding.ts';
 import type { Pause } from './pacer.ts';
 import { findSpan, isPlainObject, type Places, type PlainObject } from './places.ts';
@@ -7,6 +6,7 @@ import type { ConfigFile } from './read-files.ts';
 import { config, sharedFields } from './shape/config.ts';
 import { tenantId } from './shape/tenant.ts';
 import type { Named } from './templates.ts';
+import { unknownKeyText } from './unknown-key.ts';
 
 /** What all files say together, each id once. */
 export interface Gathered {
@@ -75,6 +75,6 @@ function refuseGlobals(root: PlainObject, complain: (path: ConfigPath, on: 'key'
     if (Object.hasOwn(sharedFields, key)) continue;
     if (Object.hasOwn(config.shape, key))
       complain([key], 'key', { message: 'belongs in the main file, not in an included one' });
-    else complain([key], 'key', { message: 'unknown key', hint: didYouMean(key, Object.keys(sharedFields)) });
+    else complain([key], 'key', unknownKeyText(key, Object.keys(sharedFields), root[key], true));
   }
 }
