@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { findIntrusion } from './admin-guard.ts';
-import { boundAddress, type OpsAddress } from './ops-listener.ts';
+import { type BindUnix, listenForOperators, type OperatorAddress, type OperatorListener } from './operator-listener.ts';
 
 export interface AdminRequest {
   /** Of the route's `{name}` parts, decoded. */
@@ -28,17 +27,11 @@ export interface AdminRoute {
 }
 
 export interface AdminListenerOptions {
-  readonly address: OpsAddress;
+  readonly address: OperatorAddress;
   /** Names under which it may be called, beside localhost and addresses. */
   readonly hosts: readonly string[];
   readonly routes: readonly AdminRoute[];
-  readonly bindUnix: (server: Server, address: OpsAddress & { kind: 'unix' }) => Promise<void>;
-}
-
-export interface AdminListener {
-  /** "host:port" as bound, or "unix:/path". */
-  readonly address: string;
-  close(): Promise<void>;
+  readonly bindUnix: BindUnix;
 }
 
 /** A description of a request with its body: larger than any that explains something. */
@@ -67,30 +60,15 @@ export function adminProblem(status: number, error: string): AdminAnswer {
  * The listener for operators. It shares nothing with the proxy's sockets, and asks nobody who they are: who reaches it
  * may look. Rejects with Node's error where it can't listen.
  */
-export async function createAdminListener(options: AdminListenerOptions): Promise<AdminListener> {
+export async function createAdminListener(options: AdminListenerOptions): Promise<OperatorListener> {
   const { address, bindUnix } = options;
   const server = createServer(
     { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 2_500, maxHeaderSize: 16_384 },
     (request, response) => void respond(options, request, response),
   );
   server.maxConnections = 32;
-  server.on('clientError', (_error, socket) => socket.destroy());
   server.setTimeout(30_000, (socket) => socket.destroy());
-  if (address.kind === 'unix') await bindUnix(server, address);
-  else {
-    server.listen({ host: address.host || undefined, port: address.port });
-    await once(server, 'listening');
-  }
-  // Later ones, such as too many open files on accept, must not become uncaught.
-  server.on('error', () => {});
-  return {
-    address: boundAddress(server.address()),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return listenForOperators(server, address, bindUnix);
 }
 
 async function respond(

@@ -1,6 +1,5 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Server } from 'node:net';
+import { type BindUnix, listenForOperators, type OperatorAddress, type OperatorListener } from './operator-listener.ts';
 
 export interface OpsAnswer {
   readonly status: number;
@@ -13,17 +12,6 @@ export interface OpsAnswer {
 /** Path → answer; GET and HEAD only. */
 export type OpsRoutes = ReadonlyMap<string, () => OpsAnswer | Promise<OpsAnswer>>;
 
-/** An empty host is every interface. */
-export type OpsAddress =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string };
-
-export interface OpsListener {
-  /** "host:port" as bound, or "unix:/path". */
-  readonly address: string;
-  close(): Promise<void>;
-}
-
 const plainText = 'text/plain; charset=utf-8';
 
 /** A plain-text answer. */
@@ -34,38 +22,21 @@ export function textAnswer(status: number, body: string): OpsAnswer {
 /**
  * The listener for kubelet, Prometheus and people with curl. It shares nothing with the proxy's sockets: whatever
  * goes wrong here is answered with 500 or a closed connection and goes no further. Rejects with Node's error where it
- * can't listen; `bindUnix` knows what to do about the socket file of a process that died.
+ * can't listen.
  */
 export async function createOpsListener(
-  address: OpsAddress,
+  address: OperatorAddress,
   routes: OpsRoutes,
-  bindUnix: (server: Server, address: OpsAddress & { kind: 'unix' }) => Promise<void>,
-): Promise<OpsListener> {
+  bindUnix: BindUnix,
+): Promise<OperatorListener> {
   const server = createServer(
     { headersTimeout: 5_000, requestTimeout: 5_000, connectionsCheckingInterval: 2_500, maxHeaderSize: 8_192 },
     (request, response) => void answer(routes, request, response),
   );
   server.maxConnections = 64;
-  server.on('clientError', (_error, socket) => socket.destroy());
   // A prober that connects and says nothing, or never reads the answer.
   server.setTimeout(10_000, (socket) => socket.destroy());
-
-  if (address.kind === 'unix') await bindUnix(server, address);
-  else {
-    server.listen({ host: address.host || undefined, port: address.port });
-    await once(server, 'listening');
-  }
-  // Later ones, such as too many open files on accept, must not become uncaught.
-  server.on('error', () => {});
-
-  return {
-    address: boundAddress(server.address()),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return listenForOperators(server, address, bindUnix);
 }
 
 async function answer(routes: OpsRoutes, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -94,10 +65,4 @@ async function findAnswer(routes: OpsRoutes, request: IncomingMessage): Promise<
   } catch {
     return textAnswer(500, 'failed\n');
   }
-}
-
-export function boundAddress(address: AddressInfo | string | null): string {
-  if (address === null) return '';
-  if (typeof address === 'string') return `unix:${address}`;
-  return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
 }

@@ -1,6 +1,7 @@
 import type { Settings } from '../config/settings.ts';
-import { type AdminListener, createAdminListener } from '../ops/admin-listener.ts';
-import { createOpsListener, type OpsListener, type OpsRoutes } from '../ops/ops-listener.ts';
+import { createAdminListener } from '../ops/admin-listener.ts';
+import type { OperatorListener } from '../ops/operator-listener.ts';
+import { createOpsListener, type OpsRoutes } from '../ops/ops-listener.ts';
 import { bindUnixPath } from '../wire/listen-address.ts';
 import { type AdminSources, adminRoutes } from './admin-routes.ts';
 import { type CannotListen, cannotListen } from './cannot-listen.ts';
@@ -29,8 +30,8 @@ export interface WatchtowerParts {
 export async function openWatchtower(parts: WatchtowerParts): Promise<WatchtowerStart> {
   const { settings, routes, adminSources, statusSources } = parts;
   const kept = settings.admin && keepHistory(async () => (await statusSources.overview()).measured);
-  let admin: AdminListener | undefined;
-  let ops: OpsListener | undefined;
+  let admin: OperatorListener | undefined;
+  let ops: OperatorListener | undefined;
   const close = async () => {
     kept?.stop();
     await Promise.all([ops?.close(), admin?.close()]);

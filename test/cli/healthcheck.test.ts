@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { createOpsListener, type OpsListener, textAnswer } from '../../src/ops/ops-listener.ts';
+import type { OperatorListener } from '../../src/ops/operator-listener.ts';
+import { createOpsListener, textAnswer } from '../../src/ops/ops-listener.ts';
 import { freePort } from '../support/free-port.ts';
 import { endAll, startJwtgate } from '../support/jwtgate-process.ts';
 
-let ops: OpsListener | undefined;
+let ops: OperatorListener | undefined;
 afterEach(async () => {
   await endAll();
   await ops?.close();

@@ -4,10 +4,11 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type AdminListener, type AdminRoute, createAdminListener, jsonAnswer } from '../../src/ops/admin-listener.ts';
+import { type AdminRoute, createAdminListener, jsonAnswer } from '../../src/ops/admin-listener.ts';
+import type { OperatorListener } from '../../src/ops/operator-listener.ts';
 import { newFolder } from '../support/scratch-folder.ts';
 
-const open: AdminListener[] = [];
+const open: OperatorListener[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((listener) => listener.close()));
 });
@@ -49,7 +50,7 @@ interface Reply {
 }
 
 async function ask(
-  listener: AdminListener,
+  listener: OperatorListener,
   method: string,
   path: string,
   headers: OutgoingHttpHeaders = {},

@@ -3,10 +3,11 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { createOpsListener, type OpsAnswer, type OpsListener, textAnswer } from '../../src/ops/ops-listener.ts';
+import type { OperatorListener } from '../../src/ops/operator-listener.ts';
+import { createOpsListener, type OpsAnswer, textAnswer } from '../../src/ops/ops-listener.ts';
 import { newFolder } from '../support/scratch-folder.ts';
 
-const open: OpsListener[] = [];
+const open: OperatorListener[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((listener) => listener.close()));
 });
@@ -26,7 +27,7 @@ async function start(address: Parameters<typeof createOpsListener>[0] = { kind: 
   return listener;
 }
 
-async function ask(listener: OpsListener, method: string, path: string) {
+async function ask(listener: OperatorListener, method: string, path: string) {
   const response = await fetch(`http://${listener.address}${path}`, { method });
   return { status: response.status, body: await response.text(), headers: response.headers };
 }
