@@ -1,9 +1,9 @@
 import type { PlacedSigning } from '../config/compile-sending.ts';
 import type { ConfigDeps } from '../config/deps.ts';
 import type { LoadedConfig } from '../config/load.ts';
-import { authority } from '../gate/headers.ts';
 import type { Policy, Upstream } from '../gate/policy.ts';
 import type { Issued, Signing } from '../gate/send.ts';
+import { authority, upstreamAddress } from '../gate/upstream-address.ts';
 import { createKeySources, type KeySourceLease } from '../keys/key-sources.ts';
 import { countOf } from '../ops/count-of.ts';
 import type { ReplayStores } from '../state/replay-stores.ts';
@@ -157,7 +157,7 @@ async function checkKeys({ source, status }: KeySourceLease): Promise<OnlineResu
 
 async function checkConnection(upstream: Upstream, timeoutMs: number): Promise<OnlineResult> {
   const trial = await tryConnection(upstream, timeoutMs);
-  const subject = addressOf(upstream);
+  const subject = upstreamAddress(upstream);
   return trial.kind === 'unreachable'
     ? { check: 'connect', subject, outcome: 'failed', detail: trial.detail }
     : { check: 'connect', subject, outcome: 'ok', detail: 'connected' };
@@ -213,7 +213,7 @@ interface Probe {
 
 async function checkProbe({ upstream, signing }: Probe, issued: Issued | undefined, timeoutMs: number) {
   const path = `${upstream.basePath}${upstream.probe}`;
-  const subject = `${addressOf(upstream)}${path.split('?', 1)[0]}`;
+  const subject = `${upstreamAddress(upstream)}${path.split('?', 1)[0]}`;
   const result = (outcome: OnlineResult['outcome'], detail: string): OnlineResult => ({
     check: 'probe',
     subject,
@@ -270,10 +270,4 @@ function probesOf({ tenants }: Policy): Probe[] {
     probes.push({ upstream: { ...upstream, probe }, signing });
   }
   return probes;
-}
-
-function addressOf(upstream: Upstream): string {
-  return upstream.socketPath === undefined
-    ? `${upstream.scheme}://${authority(upstream)}`
-    : `unix:${upstream.socketPath}`;
 }

@@ -1,9 +1,8 @@
 import type { Allowed } from '../gate/decision.ts';
-import { authority } from '../gate/headers.ts';
 import { wayHeader } from '../gate/judge.ts';
 import { locationName } from '../gate/locate.ts';
-import type { Upstream } from '../gate/policy.ts';
 import type { JsonObject } from '../gate/token.ts';
+import { upstreamAddress } from '../gate/upstream-address.ts';
 import { type Facts, gatherFacts, type KeysAtHand } from './facts.ts';
 import { type Ladder, makeLadder } from './ladder.ts';
 import { type MaskContext, maskHeaders, maskTarget } from './mask-headers.ts';
@@ -91,11 +90,10 @@ function tokenOf({ token, located, isVerified, nowMs }: Facts): ExplainedToken |
 }
 
 function forwardOf({ upstream, target, headers }: Allowed, method: string, mask: MaskContext): ExplainedForward {
-  return { to: addressOf(upstream), method, target: maskTarget(target, mask), headers: maskHeaders(headers, mask) };
-}
-
-function addressOf(upstream: Upstream): string {
-  return upstream.socketPath === undefined
-    ? `${upstream.scheme}://${authority(upstream)}`
-    : `unix:${upstream.socketPath}`;
+  return {
+    to: upstreamAddress(upstream),
+    method,
+    target: maskTarget(target, mask),
+    headers: maskHeaders(headers, mask),
+  };
 }

@@ -3,6 +3,7 @@ import { foldName } from './field-name.ts';
 import { type TokenLocation, withoutProtocols } from './locate.ts';
 import type { Upstream } from './policy.ts';
 import { announcesBody, headerValues, type RequestHead } from './request-head.ts';
+import { authority } from './upstream-address.ts';
 
 /** Why a name of an inbound header is not simply passed on. */
 type NameClass =
@@ -321,12 +322,4 @@ function withoutToken(lower: string, value: string, stripped: readonly TokenLoca
 
 function hostFor(host: string | undefined, upstream: Upstream): string {
   return upstream.hostHeader === 'preserve' && host !== undefined ? host : authority(upstream);
-}
-
-/** The upstream's own Host value (RFC 9110 section 7.2): the default port is left out. */
-export function authority(upstream: Upstream): string {
-  if (upstream.socketPath !== undefined) return 'localhost';
-  const host = upstream.host.includes(':') ? `[${upstream.host}]` : upstream.host;
-  const defaultPort = upstream.scheme === 'https' ? 443 : 80;
-  return upstream.port === defaultPort ? host : `${host}:${upstream.port}`;
 }

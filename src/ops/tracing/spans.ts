@@ -1,9 +1,9 @@
 import type { Allowed } from '../../gate/decision.ts';
 import type { Outcome } from '../../gate/gate.ts';
-import { authority } from '../../gate/headers.ts';
 import { requestHost } from '../../gate/host.ts';
 import type { Upstream } from '../../gate/policy.ts';
 import { headerValues, type RequestHead } from '../../gate/request-head.ts';
+import { authority } from '../../gate/upstream-address.ts';
 import { decisionWord } from '../access-log.ts';
 import { quoteJson } from '../printable.ts';
 import type { TraceParent } from '../trace-context.ts';
