@@ -47,7 +47,7 @@ async function measureOne(file: string, tenants: number): Promise<string[]> {
 }
 
 /** Like the app gateway of docs/systems: thousands of tenants that share a template. */
-export function writeManyTenants(tenants: number): string {
+function writeManyTenants(tenants: number): string {
   const lines = Array.from({ length: tenants }, (_, i) => `  app-${i}: {template: app, secret: ${secretOf(i)}}`);
   return `listen: 127.0.0.1:8080
 upstream: http://127.0.0.1:3000

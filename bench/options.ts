@@ -16,7 +16,7 @@ export interface BenchOptions {
 
 const recognitionName = 'recognition';
 
-export const usage = `npm run bench -- [options]
+const usage = `npm run bench -- [options]
   --only NAME     only cases whose name begins so; may be repeated. Names: ${[...allCases.map((one) => one.name), recognitionName].join(' ')}
   --target NAME   only these targets; may be repeated. Names: ${targetNames.join(' ')}
   --rounds N      how often everything is measured (default 3)

@@ -1,7 +1,7 @@
 import { type Frame, outOfSteps, spend } from './frame.ts';
 import {
   Duration,
-  Fault,
+  type Fault,
   isList,
   isMap,
   itemOf,
@@ -119,8 +119,4 @@ function isSurrogate(unit: number): boolean {
 
 function isNumber(value: Value): value is number | bigint {
   return typeof value === 'bigint' || typeof value === 'number';
-}
-
-export function isFault(value: Value | Fault | undefined): value is Fault {
-  return value instanceof Fault;
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 /** Where a config is looked for when nobody says where it is. */
-export const usualPlaces = ['/etc/jwtgate/config.yaml', 'config.yaml'] as const;
+const usualPlaces = ['/etc/jwtgate/config.yaml', 'config.yaml'] as const;
 
 /** The config's absolute path: --config, then $JWTGATE_CONFIG, then the usual places; undefined where none is there. */
 export function findConfigPath(flag: string | undefined, env: NodeJS.ProcessEnv): string | undefined {

@@ -14,7 +14,7 @@ export interface MaskContext {
   readonly token: string | undefined;
 }
 
-export const redacted = '[redacted]';
+const redacted = '[redacted]';
 
 /** A flat header list as pairs to look at: no token, and nothing that might be a credential. */
 export function maskHeaders(headers: readonly string[], context: MaskContext): [name: string, value: string][] {

@@ -36,7 +36,7 @@ export function isoSeconds(date: Date): string {
 }
 
 /** "in 4 m 12 s", "3 d 2 h ago" or "now", of whole seconds from now on. */
-export function describeDistance(seconds: number): string {
+function describeDistance(seconds: number): string {
   if (seconds === 0) return 'now';
   return seconds > 0 ? `in ${describeSpan(seconds)}` : `${describeSpan(-seconds)} ago`;
 }

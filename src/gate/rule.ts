@@ -58,7 +58,7 @@ const clientField = (field: ClientField): Variable<RuleInput> => ({
 });
 
 /** What rules can speak of; docs/rules.md tells it to their writers. */
-export const ruleVocabulary: Vocabulary<RuleInput> = {
+const ruleVocabulary: Vocabulary<RuleInput> = {
   claims: { type: 'map<string, dyn>', read: ({ token }) => token.claims },
   token: {
     members: {

@@ -25,11 +25,6 @@ export interface MalformedToken {
   readonly detail: string;
 }
 
-/** An `UnverifiedToken` before its payload was read as a JSON object: a JWS (RFC 7515) that may be no JWT. */
-export interface UnverifiedJws extends Omit<UnverifiedToken, 'unverifiedClaims'> {
-  readonly unverifiedPayload: Uint8Array;
-}
-
 /**
  * Header members with which a token would bring its own key or change what its signature covers. None of them is
  * ever acted on; they are refused, because a token that passes here may be judged again behind us by a library that
@@ -61,19 +56,6 @@ export function parseToken(raw: string, maxBytes: number): UnverifiedToken | Mal
   return { kind: 'unverified', raw, unverifiedHeader, unverifiedClaims, algorithm, kid, signingInput, signature };
 }
 
-/** As `parseToken`, for a JWS whose payload may be any bytes. */
-export function parseJws(raw: string, maxBytes: number): UnverifiedJws | MalformedToken {
-  const parts = splitJws(raw, maxBytes);
-  if (parts.kind === 'malformed') return parts;
-  const { unverifiedHeader, algorithm, kid } = parts.header;
-  const unverifiedPayload = decodeBase64url(parts.payload);
-  if (unverifiedPayload === undefined) return malformed('payload: not canonical base64url');
-  const signature = decodeBase64url(parts.signature);
-  if (signature === undefined) return malformed('signature: not canonical base64url');
-  const { signingInput } = parts;
-  return { kind: 'unverified', raw, unverifiedHeader, unverifiedPayload, algorithm, kid, signingInput, signature };
-}
-
 interface JwsParts {
   readonly kind: 'parts';
   readonly header: Header;
@@ -82,7 +64,8 @@ interface JwsParts {
   readonly signingInput: string;
 }
 
-function splitJws(raw: string, maxBytes: number): JwsParts | MalformedToken {
+/** The three parts, of which only the header is read: a JWS (RFC 7515) whose payload may be any bytes. */
+export function splitJws(raw: string, maxBytes: number): JwsParts | MalformedToken {
   if (raw.length > maxBytes) return malformed(`longer than ${maxBytes} bytes`);
   const headerEnd = raw.indexOf('.');
   const payloadEnd = raw.indexOf('.', headerEnd + 1);

@@ -20,16 +20,6 @@ export interface FetchPolicy {
   readonly insecure: boolean;
 }
 
-export const defaultFetchPolicy: FetchPolicy = {
-  refreshMs: 600_000,
-  timeoutMs: 5_000,
-  maxStaleMs: 86_400_000,
-  cooldownMs: 30_000,
-  headers: {},
-  ca: undefined,
-  insecure: false,
-};
-
 /** A provider that says "no-cache" is still asked no oftener. */
 const minRefreshMs = 60_000;
 

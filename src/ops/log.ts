@@ -5,15 +5,7 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 export type LogFormat = 'json' | 'text';
 export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
-export const logLevels = [
-  'trace',
-  'debug',
-  'info',
-  'warn',
-  'error',
-  'fatal',
-  'silent',
-] as const satisfies readonly LogLevel[];
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const satisfies readonly LogLevel[];
 
 /** What happens to the process itself, one line an event; requests have a log of their own (access-log.ts). */
 export interface Log {

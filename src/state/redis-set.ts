@@ -25,7 +25,7 @@ export interface SetBounds {
 const pageMembers = 1_000;
 
 /** Stands for a member that can't stand on a line by itself; no list of anything has such an entry. */
-export const unfit = '?';
+const unfit = '?';
 
 /** How many members the set at a key has. */
 export async function countMembers(ask: AskRedis, key: string): Promise<number | string> {

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { defaultFetchPolicy, type FetchPolicy } from '../../src/keys/fetch-policy.ts';
+import type { FetchPolicy } from '../../src/keys/fetch-policy.ts';
 import { createKeyRing, type KeyRing } from '../../src/keys/key-ring.ts';
 import type { KeySourceEvent } from '../../src/keys/key-source-status.ts';
 import { createKeySources, type KeySourceLease, type KeySources } from '../../src/keys/key-sources.ts';
 import type { SetAddress } from '../../src/keys/set-fetcher.ts';
 import { testCertificates } from '../support/certificates.ts';
+import { usualFetchPolicy } from '../support/fetch-policy.ts';
 import { type JwksServer, jsonAnswer, jwksServer } from '../support/jwks-server.ts';
 import { keyPair } from '../support/key-pairs.ts';
 import { manualClock } from '../support/manual-clock.ts';
@@ -32,7 +33,7 @@ function registry(random = 0) {
 }
 
 function policyOf(more: Partial<FetchPolicy> = {}): FetchPolicy {
-  return { ...defaultFetchPolicy, timeoutMs: 20_000, ...more };
+  return { ...usualFetchPolicy, timeoutMs: 20_000, ...more };
 }
 
 function jwksAt(server: JwksServer): SetAddress {

@@ -4,9 +4,9 @@ import type { AddressInfo, LookupFunction } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { readDiscovery } from '../../src/keys/discovery.ts';
 import { createDocumentFetcher, type FetchDocument } from '../../src/keys/fetch-document.ts';
-import { defaultFetchPolicy } from '../../src/keys/fetch-policy.ts';
 import { isOwnAddress } from '../../src/keys/own-addresses.ts';
 import { createSetFetcher } from '../../src/keys/set-fetcher.ts';
+import { usualFetchPolicy } from '../support/fetch-policy.ts';
 
 /*
  * An identity provider that was taken over names an address of ours as its key set, and lets us ask there: the admin
@@ -146,12 +146,7 @@ describe('a name that resolves to this machine', () => {
         const text = url.pathname.endsWith('configuration') ? JSON.stringify({ issuer, jwks_uri }) : '{"keys":[]}';
         return { kind: 'document', text, validators: {}, lifetimeMs: undefined };
       };
-      const fetchSet = createSetFetcher(
-        { kind: 'discovery', url: issuer },
-        defaultFetchPolicy,
-        fetchDocument,
-        Date.now,
-      );
+      const fetchSet = createSetFetcher({ kind: 'discovery', url: issuer }, usualFetchPolicy, fetchDocument, Date.now);
       const { signal } = new AbortController();
       expect((await fetchSet({ conditional: false, skipCaches: false, signal })).kind).toBe('set');
       expect(asked).toEqual([false, elsewhere]);

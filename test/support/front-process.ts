@@ -31,7 +31,7 @@ export interface FrontPorts {
 const page = readFileSync(resolve(import.meta.dirname, '../../docs/verify.md'), 'utf8');
 
 /** The page's block of this language, with the test's addresses in place of those that it shows. */
-export function shown(language: string, ports: FrontPorts): string {
+function shown(language: string, ports: FrontPorts): string {
   const [, text] = new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(page) ?? [];
   if (text === undefined) throw new Error(`docs/verify.md shows no ${language}`);
   return text

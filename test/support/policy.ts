@@ -13,7 +13,7 @@ import { createKeyRing, staticKeys } from '../../src/keys/key-ring.ts';
 /** Policies made by hand, for tests of the gate alone. */
 export const secretOf = (id: string) => `secret-of-${id}-${'x'.repeat(32)}`;
 
-export const testUpstream: Upstream = {
+const testUpstream: Upstream = {
   key: 'http://127.0.0.1:3000',
   scheme: 'http',
   host: '127.0.0.1',

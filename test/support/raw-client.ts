@@ -131,7 +131,7 @@ export async function rawRequest(options: NetConnectOpts, text: string): Promise
 }
 
 /** Undefined while incomplete; throws on what is no HTTP/1.1 answer. */
-export function parseResponse(
+function parseResponse(
   text: string,
   toHead: boolean,
   ended: boolean,

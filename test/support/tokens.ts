@@ -41,4 +41,3 @@ function pair({ privateKey, publicKey }: { privateKey: KeyObject; publicKey: Key
 
 export const newRsaKey = (kid?: string) => pair(generateKeyPairSync('rsa', { modulusLength: 2048 }), kid);
 export const newEd25519Key = (kid?: string) => pair(generateKeyPairSync('ed25519'), kid);
-export const newP256Key = (kid?: string) => pair(generateKeyPairSync('ec', { namedCurve: 'P-256' }), kid);

@@ -5,9 +5,9 @@ import { type Reason, reasons } from '../../src/gate/reasons.ts';
 import type { RequestHead } from '../../src/gate/request-head.ts';
 import { until } from '../support/until.ts';
 
-export const testLimits: Limits = { headerBytes: 16_384, headerCount: 100, tokenBytes: 8_192, bodyBytes: 65_536 };
+const testLimits: Limits = { headerBytes: 16_384, headerCount: 100, tokenBytes: 8_192, bodyBytes: 65_536 };
 /** Longer than any test waits: what ends in one of these tests ends for another reason, unless it names its time itself. */
-export const testTimeouts: Timeouts = {
+const testTimeouts: Timeouts = {
   headerMs: 600_000,
   idleMs: 600_000,
   connectMs: 600_000,

@@ -48,7 +48,7 @@ export function curlLines(probes: readonly Probe[], gate: string): string {
 }
 
 /** One request as a POSIX shell command. */
-export function curlLine({ target, headers }: Probe, gate: string): string {
+function curlLine({ target, headers }: Probe, gate: string): string {
   const options = Object.entries(headers).map(([name, value]) => `-H ${quote(`${name}: ${value}`)}`);
   return ['curl -i', quote(`http://${gate}${target}`), ...options].join(' ');
 }

@@ -83,4 +83,3 @@ export const accessLog = z
   });
 
 /** Undefined: no lines. */
-export type AccessLogConfig = z.output<typeof accessLog>;

@@ -28,6 +28,4 @@ const conditionObject = lazyObject({
 
 const condition = z.union([z.string(), z.number(), z.boolean(), conditionObject], { error: conditionWords });
 
-export type ConditionConfig = z.output<typeof condition>;
-
 export const claims = z.record(words(), condition);

@@ -199,7 +199,7 @@ export const globalFields = lazyFields({
   ),
 });
 
-export const globals = z.strictObject(globalFields);
+const globals = z.strictObject(globalFields);
 
 /** The main file's own keys, with defaults filled in. */
 export type GlobalConfig = z.output<typeof globals>;

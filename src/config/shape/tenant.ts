@@ -21,7 +21,7 @@ import { upstream } from './upstream.ts';
 import { duration, flag, headerName, oneOrMore, words } from './values.ts';
 
 /**
- * Every key of a tenant. Checked key by key (see check-tenant.ts), so that a value which thousands of tenants share
+ * Every key of a tenant. Checked key by key (see check-shape.ts), so that a value which thousands of tenants share
  * by a template is checked once.
  */
 export const tenantFields = lazyFields({

@@ -8,7 +8,7 @@ import * as z from 'zod';
 const durationUnits = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 const durationForm = /^(?:\d+(?:ms|s|m|h))+$/;
 /** setTimeout counts in 31 bits: a longer wait would be none at all. */
-export const mostTimerMs = 2 ** 31 - 1;
+const mostTimerMs = 2 ** 31 - 1;
 
 export interface DurationRange {
   readonly minMs?: number;

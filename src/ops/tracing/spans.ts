@@ -169,7 +169,7 @@ function nanoseconds(ms: number): string {
 }
 
 /** OTLP's key and value pairs; keys are ours, and plain. */
-export class Attributes {
+class Attributes {
   list = '';
 
   text(key: string, value: string): this {

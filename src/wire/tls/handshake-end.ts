@@ -1,5 +1,5 @@
 /** How handshakes ended; the metric's labels. */
-export const handshakeEnds = [
+const handshakeEnds = [
   'complete',
   /** Not within `timeouts.header`. */
   'timeout',

@@ -3,7 +3,7 @@ import { headerValues } from '../../gate/request-head.ts';
 import type { RawHead } from '../framing.ts';
 
 /** Where fronts ask. */
-export const verifyPath = '/verify';
+const verifyPath = '/verify';
 
 /** The request that a front wants judged, as the front tells of it. */
 export interface OriginalRequest {
