@@ -48,14 +48,26 @@ export interface Places {
   within(container: Container, stretch: { readonly start: number; readonly end: number }): [string | number, Place][];
 }
 
+/** From here on a table finds a key faster than looking at one after the other. */
+const manyKeys = 32;
+
 export function createPlaces(): Places {
   const origins = new Map<Container, Origin>();
+  /** Positions of keys, where there are many and one was asked for: 100,000 tenants may have a fault each. */
+  const positions = new Map<readonly string[], ReadonlyMap<string, number>>();
+
+  const positionOf = (key: string, keys: readonly string[]): number => {
+    if (keys.length <= manyKeys) return keys.indexOf(key);
+    const known = positions.get(keys) ?? new Map(keys.map((name, index) => [name, index]));
+    positions.set(keys, known);
+    return known.get(key) ?? -1;
+  };
 
   const find = (container: Container, key: string | number): Place | undefined => {
     const origin = origins.get(container);
     switch (origin?.kind) {
       case 'parsed':
-        return placeAt(origin, origin.keys === undefined ? Number(key) : origin.keys.indexOf(String(key)));
+        return placeAt(origin, origin.keys === undefined ? Number(key) : positionOf(String(key), origin.keys));
       case 'copied':
         return find(origin.from, key);
       case 'merged':
@@ -75,13 +87,23 @@ export function createPlaces(): Places {
       const found: [string | number, Place][] = [];
       if (origin?.kind !== 'parsed') return found;
       const { at, keys } = origin;
-      for (let index = 0; index * 4 < at.length; index++) {
-        if ((at[index * 4] as number) >= end || (at[index * 4 + 3] as number) < start) continue;
+      for (let index = firstReaching(at, start); (at[index * 4] ?? end) < end; index++) {
         found.push([keys?.[index] ?? index, placeAt(origin, index) as Place]);
       }
       return found;
     },
   };
+}
+
+/** Index of the first entry whose value ends at an offset or behind it. */
+function firstReaching(at: readonly number[], offset: number): number {
+  let [from, to] = [0, at.length / 4];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((at[middle * 4 + 3] as number) < offset) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 function placeAt({ source, at }: Extract<Origin, { kind: 'parsed' }>, index: number): Place | undefined {
