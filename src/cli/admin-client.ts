@@ -1,8 +1,6 @@
 import { type RequestOptions, request } from 'node:http';
 import { diskDeps } from '../config/deps.ts';
-import { createReport } from '../config/finding.ts';
-import { readModel } from '../config/model.ts';
-import { createPlaces } from '../config/places.ts';
+import { beginLoad, readModel } from '../config/model.ts';
 import { findConfigPath, noConfigText } from './config-path.ts';
 
 /** Where a running jwtgate's admin listener is. */
@@ -23,7 +21,7 @@ export async function findAdmin(
   if (flag !== undefined) return ofFlag(flag);
   const path = findConfigPath(config, env);
   if (path === undefined) return problem(noConfigText.replace(/^jwtgate: |\n$/g, ''));
-  const { model } = await readModel(path, { deps: diskDeps(env), places: createPlaces(), report: createReport() });
+  const { model } = await readModel(path, beginLoad(diskDeps(env)));
   if (!model?.globalsFit) return problem(`${path} has problems; jwtgate validate lists them`);
   const { admin } = model.globals.config;
   if (admin === undefined) return problem(`${path} says admin: off; name the listener with --admin`);

@@ -1,8 +1,6 @@
 import { type RequestOptions, request } from 'node:http';
 import { diskDeps } from '../config/deps.ts';
-import { createReport } from '../config/finding.ts';
-import { readModel } from '../config/model.ts';
-import { createPlaces } from '../config/places.ts';
+import { beginLoad, readModel } from '../config/model.ts';
 import { findConfigPath, noConfigText } from './config-path.ts';
 import { exitCodes } from './exit-codes.ts';
 
@@ -22,8 +20,7 @@ export async function findOps(
 async function ofConfig(flag: string | undefined, path: string): Promise<OpsAddress> {
   const configPath = findConfigPath(flag, process.env);
   if (configPath === undefined) return problem(noConfigText.replace(/^jwtgate: |\n$/g, ''), exitCodes.config);
-  const load = { deps: diskDeps(process.env), places: createPlaces(), report: createReport() };
-  const { model } = await readModel(configPath, load);
+  const { model } = await readModel(configPath, beginLoad(diskDeps(process.env)));
   // A tenant that is broken by now is no reason to call a gate unhealthy that still serves what it read before.
   const ops = model?.globalsFit ? model.globals.config.ops : undefined;
   if (ops === undefined) return problem(`${configPath} has problems; jwtgate validate lists them`, exitCodes.config);

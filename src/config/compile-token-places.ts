@@ -1,6 +1,7 @@
 import { locationName, type TokenLocation } from '../gate/locate.ts';
 import type { Upstream } from '../gate/policy.ts';
 import { createTokenPlaces, type TokenPlaces } from '../gate/token-places.ts';
+import type { Pause } from './pacer.ts';
 
 interface Tokened {
   readonly upstream: Upstream | undefined;
@@ -8,10 +9,14 @@ interface Tokened {
 }
 
 /** For each tenant: see `Tenant.elsewhere`. Tenants whose upstreams have one address share one, whatever their paths. */
-export function compileTokenPlaces<T extends Tokened>(all: readonly T[]): (one: T) => TokenPlaces | undefined {
+export async function compileTokenPlaces<T extends Tokened>(
+  all: readonly T[],
+  pause: Pause,
+): Promise<(one: T) => TokenPlaces | undefined> {
   const distinct = new Map<string, Map<string, TokenLocation>>();
   const counted = new Map<string, Set<readonly TokenLocation[]>>();
   for (const { upstream, locations } of all) {
+    await pause();
     const address = addressOf(upstream);
     const seen = entryOf(counted, address, () => new Set());
     if (seen.has(locations)) continue;

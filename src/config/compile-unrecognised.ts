@@ -5,6 +5,7 @@ import type { ErrorFormat } from '../gate/refuse.ts';
 import { sendAsIs } from '../gate/send.ts';
 import { createKeyRing } from '../keys/key-ring.ts';
 import { deepFreeze } from './deep-freeze.ts';
+import type { Pause } from './pacer.ts';
 
 const noAlgorithms: ReadonlySet<string> = new Set();
 
@@ -12,16 +13,18 @@ const noAlgorithms: ReadonlySet<string> = new Set();
  * What lets a request of no tenant through, where all that would be refused is only reported: a tenant that identifies
  * nobody. Tokens that upstreams take for ours don't travel on with it.
  */
-export function compileUnrecognised(
+export async function compileUnrecognised(
   upstream: Upstream,
   {
     errors,
     cors,
     tenants,
   }: { readonly errors: ErrorFormat; readonly cors: Cors | undefined; readonly tenants: Iterable<Tenant> },
-): NonNullable<Policy['unrecognised']> {
+  pause: Pause,
+): Promise<NonNullable<Policy['unrecognised']>> {
   const issued = new Map<string, TokenLocation>();
   for (const { sending } of tenants) {
+    await pause();
     if (sending.signing !== undefined) issued.set(locationName(sending.signing.into), sending.signing.into);
   }
   const tenant: Tenant = {

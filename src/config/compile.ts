@@ -1,7 +1,7 @@
 import { type JudgedNames, judgedNames } from '../gate/headers.ts';
 import { headerOf } from '../gate/locate.ts';
 import type { Policy, Tenant, Timeouts, Upstream } from '../gate/policy.ts';
-import { type CompiledRecognition, compileRecognition } from '../gate/recognise.ts';
+import { type CompiledRecognition, compileRecognition, type TenantMatch } from '../gate/recognise.ts';
 import type { KeySourceLease, KeySources } from '../keys/key-sources.ts';
 import type { SigningSlot } from '../sign/signing-keys.ts';
 import {
@@ -36,7 +36,7 @@ import { hashConfig } from './config-hash.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { findingInFile } from './finding.ts';
 import type { Load, Model } from './model.ts';
-import { createPacer, type Pause } from './pacer.ts';
+import { inTurns, type Pause } from './pacer.ts';
 import { createReferencedFiles } from './referenced-files.ts';
 import type { GlobalConfig } from './shape/config.ts';
 import { compileTrustedProxies } from './trusted-proxies.ts';
@@ -102,13 +102,11 @@ export async function compileConfig(
     prepareRevoked,
     prepareReplay(globals, load),
   );
-  const pause = createPacer();
+  const { pause } = load;
   const prepared = await inBatches(model.tenants, preparedAtOnce, compileTenant, pause);
-  const recognition = compileRecognition(
-    prepared.map(({ tenant, alternatives, locations }) => ({ id: tenant.id, match: alternatives, locations })),
-  );
-  const emitted = emittedNames(prepared, sending.headerNames);
-  await checkTogether(model, prepared, recognition, emitted, main, load, pause);
+  const recognition = await inTurns(compileRecognition(await matchesOf(prepared, pause)), pause);
+  const emitted = await emittedNames(prepared, sending.headerNames, pause);
+  await checkTogether(model, prepared, recognition, emitted, main, load);
   if (load.report.hasErrors()) return refused();
 
   for (const { slot, problem } of state.signingKeys.findConflicts(sending.slots, state.now())) {
@@ -121,7 +119,7 @@ export async function compileConfig(
   const tenants = new Map<string, Tenant>();
   const { revocations, replays } = load.deps;
   const revokedForAll = openRevoked(globalRevoked, revocations, held);
-  const elsewhereOf = compileTokenPlaces(prepared);
+  const elsewhereOf = await compileTokenPlaces(prepared, pause);
   for (const one of prepared) {
     await pause();
     const opened = openReplays(one, replays, held);
@@ -138,13 +136,13 @@ export async function compileConfig(
     tenants,
     recognise: recognition.recognise,
     reservedNames: new Set(emitted.keys()),
-    judgedNames: judgedBy(prepared),
-    verdictNames: verdictNames(prepared, sending.headerNames),
+    judgedNames: await judgedBy(prepared, pause),
+    verdictNames: await verdictNames(prepared, sending.headerNames, pause),
     loggedClaims,
     isTrustedProxy: compileTrustedProxies(globals.config.trustedProxies),
     unrecognised:
       globals.config.mode === 'report' && globalUpstream !== undefined
-        ? compileUnrecognised(globalUpstream, { errors, cors, tenants: tenants.values() })
+        ? await compileUnrecognised(globalUpstream, { errors, cors, tenants: tenants.values() }, pause)
         : undefined,
     errors: deepFreeze(errors),
     cors,
@@ -172,7 +170,6 @@ async function checkTogether(
   emitted: ReadonlyMap<string, string | undefined>,
   main: string,
   load: Load,
-  pause: Pause,
 ): Promise<void> {
   const { globals, globalsFit, declaredTenants } = model;
   // Whatever was left out has its error already; if ever one should not, nothing is served with a part missing.
@@ -184,21 +181,32 @@ async function checkTogether(
     const hint = 'e.g. tenants: {acme: {secret: {env: ACME_SECRET}}}';
     load.report.add(findingInFile(main, { message: 'there are no tenants, so every request would be refused', hint }));
   }
-  if (globalsFit) checkVerify(globals, prepared, load);
+  if (globalsFit) await checkVerify(globals, prepared, load);
   const { upstream, listen, mode } = globals.config;
   const context = createCheckContext(load, {
     globalUpstream: !globalsFit || upstream !== undefined,
     clientsVerified: !globalsFit || listen.tls?.clientCa !== undefined,
     reportsAll: mode === 'report',
   });
+  let everyOneMatches = true;
   for (const facts of prepared) {
-    await pause();
+    await load.pause();
     for (const check of tenantChecks) check(facts, context);
+    everyOneMatches &&= facts.tenant.config.match !== undefined;
   }
-  checkTellApart(prepared, declaredTenants, load);
-  checkReservedNames(prepared, emitted, load);
+  await checkTellApart(prepared, declaredTenants, load);
+  await checkReservedNames(prepared, emitted, load);
   // A tenant without match overlaps with all others, which was just said of it.
-  if (prepared.every(({ tenant }) => tenant.config.match !== undefined)) checkOverlaps(prepared, recognition, load);
+  if (everyOneMatches) checkOverlaps(prepared, recognition, load);
+}
+
+async function matchesOf(prepared: readonly PreparedTenant[], pause: Pause): Promise<TenantMatch[]> {
+  const matches: TenantMatch[] = [];
+  for (const { tenant, alternatives, locations } of prepared) {
+    await pause();
+    matches.push({ id: tenant.id, match: alternatives, locations });
+  }
+  return matches;
 }
 
 async function inBatches<T, U>(
@@ -208,18 +216,23 @@ async function inBatches<T, U>(
   pause: Pause,
 ): Promise<U[]> {
   const done: U[] = [];
+  let turn: Promise<unknown> = Promise.resolve();
   for (let start = 0; start < items.length; start += size) {
-    await pause();
-    done.push(...(await Promise.all(items.slice(start, start + size).map(work))));
+    const underWay = items.slice(start, start + size).map((item) => {
+      turn = turn.then(pause);
+      return turn.then(() => work(item));
+    });
+    done.push(...(await Promise.all(underWay)));
   }
   return done;
 }
 
 /** Names that some tenant reads a token, a match, a binding or a rule's value from. */
-function judgedBy(prepared: readonly PreparedTenant[]): JudgedNames {
+async function judgedBy(prepared: readonly PreparedTenant[], pause: Pause): Promise<JudgedNames> {
   const names = new Set<string>();
   const seen = new Set<object>();
   for (const { alternatives, locations, binds, rules, routes } of prepared) {
+    await pause();
     for (const { header } of alternatives) for (const name of Object.keys(header ?? {})) names.add(name);
     if (!seen.has(locations)) {
       for (const location of locations) {

@@ -1,9 +1,10 @@
 import { createHash, hash } from 'node:crypto';
 import type { Environment } from './interpolate.ts';
 import type { Model, Section } from './model.ts';
-import type { Pause } from './pacer.ts';
+import { inTurns, type Pause } from './pacer.ts';
 import { isContainer, type Plain } from './places.ts';
 import type { ReferencedFiles } from './referenced-files.ts';
+import { sortPieces } from './sort-pieces.ts';
 
 export interface ConfigHashes {
   /** SHA-256, hex, of all that the config says and names: the same on every replica that serves the same. */
@@ -30,14 +31,22 @@ export async function hashConfig(
   const contentsOf = (section: Section<unknown>): string =>
     hash('sha256', JSON.stringify([variablesIn(section.raw, env), files.digestsOf(section)]));
   all.update(JSON.stringify([globals.raw, ...variablesIn(globals.raw, env)]));
-  for (const tenant of tenants.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+  const inOrder = await inTurns(
+    sortPieces(tenants, ({ id }) => id),
+    pause,
+  );
+  for (const tenant of inOrder) {
     await pause();
     const text = JSON.stringify([tenant.id, tenant.raw, ...variablesIn(tenant.raw, env)]);
     contents.set(tenant.id, contentsOf(tenant));
     all.update(text);
     byTenant.set(tenant.id, hash('sha256', `${text}${files.digestsOf(tenant).join()}`, 'base64url').slice(0, 16));
   }
-  all.update(files.digests().join('\n'));
+  const digests = await inTurns(
+    sortPieces(files.digests(), (digest) => digest),
+    pause,
+  );
+  all.update(digests.join('\n'));
   contents.set(undefined, contentsOf(globals));
   return { all: all.digest('hex'), tenants: byTenant, contents };
 }

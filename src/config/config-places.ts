@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { type ConfigPath, formatPath } from './config-path.ts';
 import type { ConfigDeps } from './deps.ts';
 import { createExcerpts, type Excerpt } from './excerpt.ts';
-import { createReport } from './finding.ts';
-import { type Model, readModel } from './model.ts';
-import { createPlaces, findSpan, isContainer, type Places, type Plain, type PlainObject } from './places.ts';
+import { beginLoad, type Model, readModel } from './model.ts';
+import type { Pause } from './pacer.ts';
+import { findSpan, isContainer, type Places, type Plain, type PlainObject } from './places.ts';
 import type { ProblemPlace } from './problem.ts';
 import type { ConfigFile } from './read-files.ts';
 import { lineColumn, type Span } from './source.ts';
@@ -76,6 +76,9 @@ function named(root: PlainObject, path: ConfigPath): ConfigPath | undefined {
   return names;
 }
 
+/** Characters of a text that are hashed in one go. */
+const charsAtOnce = 1 << 18;
+
 /** What tells whether the texts of a config's files are those that were loaded, and what reading them again takes. */
 export interface ConfigTexts {
   /** SHA-256, hex. */
@@ -83,12 +86,17 @@ export interface ConfigTexts {
   readonly chars: number;
 }
 
-export function describeTexts(files: readonly ConfigFile[]): ConfigTexts {
+export async function describeTexts(files: readonly ConfigFile[], pause: Pause): Promise<ConfigTexts> {
   const all = createHash('sha256');
   let chars = 0;
   for (const { source } of files) {
-    all.update(`${source.file}\0${source.text.length}\0`).update(source.text);
-    chars += source.text.length;
+    const { file, text } = source;
+    all.update(`${file}\0${text.length}\0`);
+    for (let from = 0; from < text.length; from += charsAtOnce) {
+      await pause();
+      all.update(text.slice(from, from + charsAtOnce));
+    }
+    chars += text.length;
   }
   return { digest: all.digest('hex'), chars };
 }
@@ -99,8 +107,8 @@ export async function readConfigPlaces(
   deps: Pick<ConfigDeps, 'env' | 'readFile' | 'glob'>,
   loaded: Pick<ConfigTexts, 'digest'>,
 ): Promise<ConfigPlaces | undefined> {
-  const load = { deps, places: createPlaces(), report: createReport() };
+  const load = beginLoad(deps);
   const { files, model } = await readModel(path, load);
-  if (model === undefined || describeTexts(files).digest !== loaded.digest) return undefined;
+  if (model === undefined || (await describeTexts(files, load.pause)).digest !== loaded.digest) return undefined;
   return createConfigPlaces(model, files, load.places);
 }

@@ -2,11 +2,9 @@ import { compileConfig } from './compile.ts';
 import type { ConfigDeps } from './deps.ts';
 import { type EffectiveNode, effectiveTree } from './effective.ts';
 import { createExcerpts } from './excerpt.ts';
-import { createReport } from './finding.ts';
 import type { RefusedConfig } from './load.ts';
-import { readModel } from './model.ts';
+import { beginLoad, readModel } from './model.ts';
 import { originsOf } from './origin.ts';
-import { createPlaces } from './places.ts';
 import { describeFindings } from './problem.ts';
 
 /** A config as it is in effect, for people to look at and to compare. */
@@ -28,7 +26,7 @@ export async function readEffectiveConfig(
   deps: ConfigDeps,
   { withContents = false }: { readonly withContents?: boolean } = {},
 ): Promise<EffectiveConfig | RefusedConfig> {
-  const load = { deps, places: createPlaces(), report: createReport() };
+  const load = beginLoad(deps);
   const { files, model } = await readModel(path, load);
   if (model === undefined || load.report.hasErrors()) {
     return { ok: false, problems: describeFindings(load.report.findings(), createExcerpts(files, load.places)) };

@@ -1,6 +1,6 @@
 import type { ConfigPath } from './config-path.ts';
-import { type FindingText, findingAt, type Report } from './finding.ts';
-import type { Pause } from './pacer.ts';
+import { type FindingText, findingAt } from './finding.ts';
+import type { Load } from './model.ts';
 import { findSpan, isPlainObject, type Places, type PlainObject } from './places.ts';
 import type { ConfigFile } from './read-files.ts';
 import { config, sharedFields } from './shape/config.ts';
@@ -17,12 +17,7 @@ export interface Gathered {
 }
 
 /** Brings the files together: tenants and templates from all of them, everything else from the main file, the first. */
-export async function gather(
-  files: readonly ConfigFile[],
-  places: Places,
-  report: Report,
-  pause: Pause,
-): Promise<Gathered> {
+export async function gather(files: readonly ConfigFile[], { places, report, pause }: Load): Promise<Gathered> {
   const tenants = new Map<string, Named>();
   const templates = new Map<string, Named>();
   let globals: PlainObject = {};
@@ -36,9 +31,9 @@ export async function gather(
         complain([section], 'value', { message: 'must be an object: ids, each with its settings' });
         return;
       }
-      for (const [id, value] of Object.entries(entries)) {
+      for (const id of Object.keys(entries)) {
         await pause();
-        takeOne(section, into, id, value);
+        takeOne(section, into, id, entries[id]);
       }
     };
     const takeOne = (section: string, into: Map<string, Named>, id: string, value: unknown) => {

@@ -60,7 +60,8 @@ export async function interpolate(
   };
 
   /** Returns what of the entry is still to be visited. */
-  const fill = (container: Container, key: string | number, value: Plain, path: ConfigPath): Container | undefined => {
+  const fill = (container: Container, key: string | number, path: ConfigPath): Container | undefined => {
+    const value = memberOf(container, key);
     if (typeof key === 'string' && key.includes('${')) {
       const span = findSpan(places, root, path, 'key') ?? { source, start: 0, end: 0 };
       report.add(findingAt(span, path, { message: 'placeholders are filled in values, not in keys' }));
@@ -70,17 +71,17 @@ export async function interpolate(
     return undefined;
   };
   const visit = (container: Container, path: ConfigPath): void => {
-    for (const [key, value] of entriesOf(container)) {
-      const inner = fill(container, key, value, [...path, key]);
+    for (const key of keysOf(container)) {
+      const inner = fill(container, key, [...path, key]);
       if (inner !== undefined) visit(inner, [...path, key]);
     }
   };
-  for (const [section, members] of entriesOf(root)) {
-    const entries = fill(root, section, members, [section]);
+  for (const section of keysOf(root)) {
+    const entries = fill(root, section, [section]);
     if (entries === undefined) continue;
-    for (const [key, value] of entriesOf(entries)) {
+    for (const key of keysOf(entries)) {
       await pause();
-      const inner = fill(entries, key, value, [section, key]);
+      const inner = fill(entries, key, [section, key]);
       if (inner !== undefined) visit(inner, [section, key]);
     }
   }
@@ -98,8 +99,13 @@ function isRule(path: ConfigPath): boolean {
   return (member === 'rule' && path.length === 3) || (member === 'routes' && inner === 'rule' && path.length === 5);
 }
 
-function entriesOf(container: Container): Iterable<[string | number, Plain]> {
-  return Array.isArray(container) ? container.entries() : Object.entries(container);
+/** Not entries: to list 100,000 of those at once takes long. */
+function keysOf(container: Container): Iterable<string | number> {
+  return Array.isArray(container) ? container.keys() : Object.keys(container);
+}
+
+function memberOf(container: Container, key: string | number): Plain {
+  return (container as PlainObject)[key] as Plain;
 }
 
 function readVariable(inner: string, env: Environment, names: () => string[]): string | FindingText {
@@ -153,7 +159,8 @@ export function fillPending(root: PlainObject, { tenant, keeps, places, unknown 
     if (typeof value === 'string') return value.includes('$') ? fillText(value) : value;
     if (!isContainer(value)) return value;
     let copy: Container | undefined;
-    for (const [key, member] of entriesOf(value)) {
+    for (const key of keysOf(value)) {
+      const member = memberOf(value, key);
       path.push(key);
       const filled = visit(member);
       path.pop();

@@ -7,9 +7,8 @@ import type { AwaitedSource } from './compile-tenant.ts';
 import { type ConfigPlaces, type ConfigTexts, createConfigPlaces, describeTexts } from './config-places.ts';
 import type { ConfigDeps } from './deps.ts';
 import { createExcerpts } from './excerpt.ts';
-import { createReport } from './finding.ts';
-import { type Load, readModel } from './model.ts';
-import { createPlaces } from './places.ts';
+import { beginLoad, readModel } from './model.ts';
+import type { Pause } from './pacer.ts';
 import { describeFindings, type Problem } from './problem.ts';
 import { type Settings, settingsOf } from './settings.ts';
 
@@ -50,15 +49,16 @@ export interface RefusedConfig {
 export async function loadConfig(
   path: string,
   deps: ConfigDeps,
-  { keepsPlaces = false }: { readonly keepsPlaces?: boolean } = {},
+  { keepsPlaces = false, pause }: { readonly keepsPlaces?: boolean; readonly pause?: Pause } = {},
 ): Promise<LoadedConfig | RefusedConfig> {
-  const load: Load = { deps, places: createPlaces(), report: createReport() };
+  const load = beginLoad(deps, pause);
   const { files, model } = await readModel(path, load);
   const held = model && (await deps.stateFor?.(model.globals.config.workers));
   const compiling = { ...load, deps: { ...deps, ...held } };
   const compiled = model && (await compileConfig(model, path, compiling, compiling.deps.keySources));
   const problems = describeFindings(load.report.findings(), createExcerpts(files, load.places));
   if (model === undefined || compiled === undefined) return { ok: false, problems };
+  const texts = await describeTexts(files, load.pause);
   const { policy, tls, tenantHashes, leases, requiredSources, remoteKeys, signingSlots, signings } = compiled;
   return {
     ok: true,
@@ -68,7 +68,7 @@ export async function loadConfig(
     warnings: problems,
     requiredSources,
     remoteKeys,
-    texts: describeTexts(files),
+    texts,
     places: keepsPlaces ? createConfigPlaces(model, files, load.places) : undefined,
     signingSlots,
     signings,

@@ -2,11 +2,11 @@ import { createShapeCheck, type ShapeCheck } from './check-shape.ts';
 import type { ConfigPath } from './config-path.ts';
 import type { ConfigDeps } from './deps.ts';
 import { didYouMean } from './did-you-mean.ts';
-import { type FindingText, findingAt, type Report, type Severity } from './finding.ts';
+import { createReport, type FindingText, findingAt, type Report, type Severity } from './finding.ts';
 import { type Gathered, gather } from './gather.ts';
 import { fillPending, type Kept } from './interpolate.ts';
-import { createPacer } from './pacer.ts';
-import { findSpan, isPlainObject, type Places, type PlainObject } from './places.ts';
+import { createPacer, type Pause } from './pacer.ts';
+import { createPlaces, findSpan, isPlainObject, type Places, type PlainObject } from './places.ts';
 import { type ConfigFile, readFiles } from './read-files.ts';
 import { type GlobalConfig, globalFields } from './shape/config.ts';
 import { type TenantConfig, tenantFields } from './shape/tenant.ts';
@@ -43,6 +43,13 @@ export interface Load {
   readonly deps: ConfigDeps;
   readonly places: Places;
   readonly report: Report;
+  /** Asked after each tenant, and whatever else there may be 100,000 of. */
+  readonly pause: Pause;
+}
+
+/** A load with nothing read, and nothing to say, so far. */
+export function beginLoad(deps: ConfigDeps, pause = createPacer()): Load {
+  return { deps, places: createPlaces(), report: createReport(), pause };
 }
 
 /** Says something about a place of a section. */
@@ -74,11 +81,11 @@ export interface ReadConfig {
 
 /** Reads, merges, fills and shapes: everything up to the point where a config's parts are held against each other. */
 export async function readModel(main: string, load: Load): Promise<ReadConfig> {
-  const files = await readFiles(main, load.deps, load.places, load.report);
+  const files = await readFiles(main, load);
   const first = files[0];
   // Without the main file there is nothing to hold the others against.
   if (first === undefined || first.source.file !== main) return { files, model: undefined };
-  const gathered = await gather(files, load.places, load.report, createPacer());
+  const gathered = await gather(files, load);
   const check = createShapeCheck(load.places, load.report);
   const globals = shapeGlobals(gathered.globals, first.value, check, load);
   const model: Model = {
@@ -122,9 +129,8 @@ async function shapeTenants(gathered: Gathered, check: ShapeCheck, load: Load): 
     check.partial(raw, tenantFields, path);
   }
   const tenants: TenantSection[] = [];
-  const pause = createPacer();
   for (const tenant of gathered.tenants.values()) {
-    await pause();
+    await load.pause();
     const { raw, path, root, isWhole } = prepare(tenant, 'tenants');
     const config = check.whole(raw, tenantFields, path);
     if (config !== undefined && isWhole) tenants.push({ id: tenant.id, config, raw, path, root });

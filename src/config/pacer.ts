@@ -18,3 +18,12 @@ export function createPacer(): Pause {
     });
   };
 }
+
+/** Does a work piece by piece, with pauses in between, and returns what comes of it. */
+export async function inTurns<T>(pieces: Generator<void, T>, pause: Pause): Promise<T> {
+  for (;;) {
+    const piece = pieces.next();
+    if (piece.done === true) return piece.value;
+    await pause();
+  }
+}

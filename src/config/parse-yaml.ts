@@ -23,7 +23,7 @@ export async function parseYaml(
   const source: Source = { file, text, lines: new LineCounter() };
   try {
     const tokens = await readTokens(text, source.lines, pause);
-    const pieces = piecesOf(tokens, text.length);
+    const pieces = await piecesOf(tokens, text.length, pause);
     const value = pieces && (await readPieces(pieces, source, places, report, pause));
     if (value !== undefined) return { source, value };
     // Something is wrong with it, or it can't be read in pieces.

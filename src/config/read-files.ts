@@ -1,11 +1,11 @@
 import { posix as paths } from 'node:path';
 import type { ConfigPath } from './config-path.ts';
 import type { ConfigDeps, FileFault } from './deps.ts';
-import { type FindingText, findingAt, findingInFile, type Report, type Severity } from './finding.ts';
+import { type FindingText, findingAt, findingInFile, type Severity } from './finding.ts';
 import { interpolate } from './interpolate.ts';
-import { createPacer, type Pause } from './pacer.ts';
+import type { Load } from './model.ts';
 import { parseYaml } from './parse-yaml.ts';
-import { findSpan, isPlainObject, type Places, type PlainObject } from './places.ts';
+import { findSpan, isPlainObject, type PlainObject } from './places.ts';
 import type { Source } from './source.ts';
 
 export interface ConfigFile {
@@ -22,31 +22,24 @@ const wildcard = /[*?[{]/;
  * Reads the main file and, breadth first, all it includes; each is parsed and its environment variables filled. The
  * main file comes first. A file that can't be read is a problem, and left out.
  */
-export async function readFiles(main: string, deps: ConfigDeps, places: Places, report: Report): Promise<ConfigFile[]> {
+export async function readFiles(main: string, load: Load): Promise<ConfigFile[]> {
   const files: ConfigFile[] = [];
-  const pause = createPacer();
   const known = new Set([paths.normalize(main)]);
   let wave: Wanted[] = [
-    { file: main, shownAs: '', ancestors: [], report: (text) => report.add(findingInFile(main, text)) },
+    { file: main, shownAs: '', ancestors: [], report: (text) => load.report.add(findingInFile(main, text)) },
   ];
   while (wave.length > 0) {
     const next: Wanted[] = [];
     for (let start = 0; start < wave.length; start += readAhead) {
       const batch = wave.slice(start, start + readAhead);
-      const contents = await Promise.all(batch.map(({ file }) => deps.readFile(file)));
+      const contents = await Promise.all(batch.map(({ file }) => load.deps.readFile(file)));
       for (const [index, wanted] of batch.entries()) {
-        await pause();
-        const file = await parseFile(
-          wanted,
-          contents[index] as Awaited<ReturnType<ConfigDeps['readFile']>>,
-          deps,
-          places,
-          report,
-          pause,
-        );
+        await load.pause();
+        const content = contents[index] as Awaited<ReturnType<ConfigDeps['readFile']>>;
+        const file = await parseFile(wanted, content, load);
         if (file === undefined) continue;
         files.push(file);
-        next.push(...(await findIncluded(file, wanted, known, deps, places, report)));
+        next.push(...(await findIncluded(file, wanted, known, load)));
       }
     }
     wave = next;
@@ -67,10 +60,7 @@ interface Wanted {
 async function parseFile(
   wanted: Wanted,
   content: Awaited<ReturnType<ConfigDeps['readFile']>>,
-  deps: ConfigDeps,
-  places: Places,
-  report: Report,
-  pause: Pause,
+  { deps, places, report, pause }: Load,
 ): Promise<ConfigFile | undefined> {
   if ('fault' in content) {
     wanted.report(faultText(wanted.shownAs, content));
@@ -96,9 +86,7 @@ async function findIncluded(
   { source, value }: ConfigFile,
   wanted: Wanted,
   known: Set<string>,
-  deps: ConfigDeps,
-  places: Places,
-  report: Report,
+  { deps, places, report }: Load,
 ): Promise<Wanted[]> {
   const patterns = value.include;
   if (patterns === undefined) return [];

@@ -13,7 +13,7 @@ export interface ReferencedFiles {
   /** The file that the value at `at` names, relative to the config file it stands in; undefined, with a problem, without. */
   read(section: Section<unknown>, at: ConfigPath, file: string): Promise<FileContent | undefined>;
   readText(section: Section<unknown>, at: ConfigPath, file: string): Promise<string | undefined>;
-  /** Path and SHA-256 of every file read, for the config's hash. */
+  /** Path and SHA-256 of every file read, in any order, for the config's hash. */
   digests(): string[];
   /** Those that a section reads. */
   digestsOf(section: Section<unknown>): readonly string[];
@@ -66,7 +66,7 @@ export function createReferencedFiles(load: Load): ReferencedFiles {
       return text;
     },
     digestsOf: (section) => bySection.get(section) ?? [],
-    digests: () => [...digests].map(([path, digest]) => `${path} ${digest}`).toSorted(),
+    digests: () => [...digests].map(([path, digest]) => `${path} ${digest}`),
   };
 }
 

@@ -17,7 +17,7 @@ export interface YamlTokens {
 }
 
 /** Lexemes between two looks at the clock. */
-const lexemesAtOnce = 256;
+const lexemesAtOnce = 64;
 
 /** What the library does in one go, in turns with whatever else waits. Throws a RangeError where nesting is too deep. */
 export async function readTokens(text: string, lines: LineCounter, pause: Pause): Promise<YamlTokens> {
@@ -57,28 +57,36 @@ export interface YamlPiece {
 }
 
 /** Entries of a mapping that are composed at once. */
-const entriesAtOnce = 32;
+const entriesAtOnce = 8;
 
 /**
  * The document of a block mapping, member by member, and what is large of it in slices: entries of a mapping bear on one
  * another in nothing but their keys. Undefined where the text is anything else.
  */
-export function piecesOf({ tokens, mayHaveAliases }: YamlTokens, textLength: number): Iterable<YamlPiece> | undefined {
+export async function piecesOf(
+  { tokens, mayHaveAliases }: YamlTokens,
+  textLength: number,
+  pause: Pause,
+): Promise<Iterable<YamlPiece> | undefined> {
   const documents = tokens.filter((token) => token.type === 'document');
   const isPlain = tokens.every(({ type }) => plainTokens.has(type));
   const [document] = documents;
   if (mayHaveAliases || !isPlain || documents.length !== 1 || document?.value?.type !== 'block-map') return undefined;
   const root = document.value;
   const maps = [root, ...root.items.flatMap(({ value }) => (value?.type === 'block-map' ? [value] : []))];
-  return maps.every(hasPlainKeys) ? composePieces(document, root, textLength) : undefined;
+  for (const { items } of maps) {
+    for (const item of items) {
+      await pause();
+      if (!hasPlainKey(item)) return undefined;
+    }
+  }
+  return composePieces(document, root, textLength);
 }
 
 /** Behind any other key the library goes by offsets that it would not have in a piece (its issue 646, for one). */
-function hasPlainKeys({ items }: BlockMap): boolean {
-  return items.every(({ explicitKey, key, sep }) => {
-    if (explicitKey === true) return false;
-    return key ? plainKeys.has(key.type) : sep === undefined;
-  });
+function hasPlainKey({ explicitKey, key, sep }: Item): boolean {
+  if (explicitKey === true) return false;
+  return key ? plainKeys.has(key.type) : sep === undefined;
 }
 
 const plainKeys: ReadonlySet<CST.Token['type']> = new Set(['scalar', 'single-quoted-scalar', 'double-quoted-scalar']);

@@ -45,8 +45,8 @@ export interface ShapeMembers {
 /** No value in a config holds NUL, so a request's value that does can only make a key that matches none. */
 const separator = '\0';
 
-/** Groups all alternatives of all tenants by shape. */
-export function matchShapes(tenants: readonly TenantMatch[]): readonly ShapeMembers[] {
+/** Groups all alternatives of all tenants by shape; yields after each tenant. */
+export function* matchShapes(tenants: readonly TenantMatch[]): Generator<void, readonly ShapeMembers[]> {
   const byForm = new Map<string, { shape: MatchShape; members: ShapeMember[] }>();
   for (const tenant of tenants) {
     const alternatives = tenant.match.length === 0 ? [{}] : tenant.match;
@@ -61,6 +61,7 @@ export function matchShapes(tenants: readonly TenantMatch[]): readonly ShapeMemb
       const values = conditions.map(({ value }) => value);
       group.members.push({ tenant, alternative, index, values, key: values.join(separator) });
     }
+    yield;
   }
   return [...byForm.values()];
 }

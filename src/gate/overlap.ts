@@ -21,9 +21,9 @@ export interface Overlaps {
  * Where one alternative looks at all that the other looks at, and their values agree, each request of the narrower one
  * is also the wider one's: an overlap, which no config may have. Where each looks at something that the other does
  * not (a path here, an issuer there), only a request that carries both is contested: it is refused when it comes, and
- * one example for each pair of shapes is reported.
+ * one example for each pair of shapes is reported. Yields after each alternative.
  */
-export function findOverlaps(shapes: readonly ShapeMembers[]): Overlaps {
+export function* findOverlaps(shapes: readonly ShapeMembers[]): Generator<void, Overlaps> {
   const overlaps: Overlap[] = [];
   const contests: Overlap[] = [];
   for (const [index, left] of shapes.entries()) {
@@ -34,7 +34,7 @@ export function findOverlaps(shapes: readonly ShapeMembers[]): Overlaps {
       if (common.disjoint || excludeEachOther(left, right)) continue;
       const target = comparable ? overlaps : contests;
       const most = comparable ? mostReported - overlaps.length : 1;
-      if (most > 0) target.push(...join(left, right, common.pairs, most));
+      if (most > 0) target.push(...(yield* join(left, right, common.pairs, most)));
     }
   }
   return { overlaps, contests };
@@ -106,7 +106,12 @@ function projectPaths(a: Dimension, b: Dimension): readonly [Projection, Project
 }
 
 /** Hash join of two shapes' members on their projected values; pairs of one and the same tenant do not count. */
-function join(left: ShapeMembers, right: ShapeMembers, pairs: readonly DimensionPair[], most: number): Overlap[] {
+function* join(
+  left: ShapeMembers,
+  right: ShapeMembers,
+  pairs: readonly DimensionPair[],
+  most: number,
+): Generator<void, Overlap[]> {
   const found: Overlap[] = [];
   const seen = new Map<string, ShapeMember[]>();
   const keyOf = (member: ShapeMember, side: 'left' | 'right'): string | undefined => {
@@ -120,6 +125,7 @@ function join(left: ShapeMembers, right: ShapeMembers, pairs: readonly Dimension
   };
   const same = left === right;
   for (const member of right.members) {
+    yield;
     const key = keyOf(member, 'right');
     if (key === undefined) continue;
     const bucket = seen.get(key);
@@ -136,6 +142,7 @@ function join(left: ShapeMembers, right: ShapeMembers, pairs: readonly Dimension
   }
   if (same) return found;
   for (const member of left.members) {
+    yield;
     const key = keyOf(member, 'left');
     const partner = key === undefined ? undefined : seen.get(key)?.find(({ tenant }) => tenant.id !== member.tenant.id);
     if (partner !== undefined) found.push(overlapOf(member, partner));

@@ -82,26 +82,31 @@ interface ShapeIndex {
 
 /**
  * Compiles the choice of a tenant. Cost a request grows with the number of different *shapes* of match (host and path;
- * kid; …), not with the number of tenants.
+ * kid; …), not with the number of tenants. Yields after each of them, many times in all: whoever compiles 100,000 may
+ * let others have their turn.
  */
-export function compileRecognition(tenants: readonly TenantMatch[]): CompiledRecognition {
+export function* compileRecognition(tenants: readonly TenantMatch[]): Generator<void, CompiledRecognition> {
   const only = tenants.length === 1 ? tenants[0] : undefined;
   if (only !== undefined && only.match.length === 0) {
     const recognition: Recognition = { kind: 'recognised', tenant: only.id, alternative: undefined };
     return { recognise: () => recognition, overlaps: [], contests: [] };
   }
-  const shapes = matchShapes(tenants);
-  const { overlaps, contests } = findOverlaps(shapes);
+  const shapes = yield* matchShapes(tenants);
+  const { overlaps, contests } = yield* findOverlaps(shapes);
   const requestShapes: ShapeIndex[] = [];
   const tokenShapes: ShapeIndex[] = [];
+  /** Where tokens are looked for that a tenant may be recognised by. */
+  const byName = new Map<string, TokenLocation>();
   for (const { shape, members } of shapes) {
     const entries = new Map<string, Entry>();
     for (const { key, tenant, alternative } of members) {
       entries.set(key, { tenant: tenant.id, alternative, locations: tenant.locations });
+      if (shape.needsToken) for (const location of tenant.locations) byName.set(locationName(location), location);
+      yield;
     }
     (shape.needsToken ? tokenShapes : requestShapes).push({ shape, entries });
   }
-  const tokenLocations = distinctLocations(tokenShapes);
+  const tokenLocations = [...byName.values()];
 
   const recognise: Recognise = (request, readToken) => {
     let claimant: Entry | undefined;
@@ -173,16 +178,6 @@ function readTokens(
     else unreadable ??= token.detail;
   }
   return { readable, unreadable };
-}
-
-function distinctLocations(indexes: readonly ShapeIndex[]): readonly TokenLocation[] {
-  const byName = new Map<string, TokenLocation>();
-  for (const { entries } of indexes) {
-    for (const { locations } of entries.values()) {
-      for (const location of locations) byName.set(locationName(location), location);
-    }
-  }
-  return [...byName.values()];
 }
 
 /** Does everything that `match` reads from a token hold on the verified one? */

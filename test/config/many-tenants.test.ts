@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { configFiles, loadSound } from '../support/config-files.ts';
+import { countingSteps } from '../support/count-steps.ts';
 
 const many = 2_000;
 
@@ -54,4 +55,18 @@ test('a mistake in each of them is told for the first hundred, and counted for t
   const problems = loaded.ok ? [] : loaded.problems;
   expect(problems).toHaveLength(101);
   expect(problems.at(-1)?.message).toContain(`the same in ${many - 100} more places`);
+});
+
+test('no step of a load goes through all tenants without others having their turn in between', async () => {
+  const more = 'trustedProxies: [127.0.0.1]\nverify: {address: "127.0.0.1:9903", front: nginx}\nmode: report\n';
+  const files = configFiles({ 'config.yaml': fleet(many) + more }, { SECRET: 's'.repeat(32) });
+  let most = 0;
+  const loaded = await countingSteps((takeSteps) => {
+    const pause = async () => {
+      most = Math.max(most, takeSteps());
+    };
+    return loadConfig('config.yaml', files, { pause });
+  });
+  expect(loaded).toMatchObject({ ok: true });
+  expect(most).toBeLessThan(many);
 });

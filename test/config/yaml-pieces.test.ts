@@ -45,7 +45,7 @@ async function inOneGo(text: string): Promise<unknown> {
 }
 
 async function isReadInPieces(text: string): Promise<boolean> {
-  return piecesOf(await readTokens(text, new LineCounter(), never), text.length) !== undefined;
+  return (await piecesOf(await readTokens(text, new LineCounter(), never), text.length, never)) !== undefined;
 }
 
 const scalar = fc.constantFrom(

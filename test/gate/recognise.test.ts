@@ -12,6 +12,7 @@ import {
 } from '../../src/gate/recognise.ts';
 import { parseToken } from '../../src/gate/token.ts';
 import { startCpuTime } from '../support/cpu-time.ts';
+import { inOneGo } from '../support/in-one-go.ts';
 
 function path(text: string): PathPattern {
   const compiled = compilePathPattern(text);
@@ -34,7 +35,7 @@ function ask(config: readonly TenantMatch[], target: string, headers: string[] =
   if (parsed.kind === 'problem') throw new Error(parsed.detail);
   const head = { headers };
   const { segments, query } = parsed;
-  return compileRecognition(config).recognise({ head, segments, query, host: requestHost(head) }, (raw) =>
+  return inOneGo(compileRecognition(config)).recognise({ head, segments, query, host: requestHost(head) }, (raw) =>
     parseToken(raw, 8192),
   );
 }
@@ -140,7 +141,7 @@ describe('a tenant is recognised', () => {
       plain: [{ header: { 'x-app': null }, claim: [{ path: ['tid'], value: null }], kid: '2', query: { a: null } }],
       never: [{ kid: '9' }],
     });
-    expect(compileRecognition(config).overlaps).toEqual([]);
+    expect(inOneGo(compileRecognition(config)).overlaps).toEqual([]);
     expect(ask(config, '/', bearer({ kid: 1 }, {}))).toEqual(recognised('kid'));
     expect(ask(config, '/', bearer({ kid: 1, iss: 'm' }, {}))).toEqual(recognised('issuer'));
     expect(ask(config, '/', bearer({ kid: 1, iss: '' }, {}))).toEqual({ kind: 'unknown' });
@@ -193,7 +194,7 @@ describe('no tenant is guessed', () => {
 
 describe('overlaps are found at load', () => {
   const overlapsOf = (byId: Record<string, readonly MatchAlternative[]>) => {
-    const { overlaps, contests } = compileRecognition(tenants(byId));
+    const { overlaps, contests } = inOneGo(compileRecognition(tenants(byId)));
     return { overlaps: overlaps.map(({ tenants: pair }) => [...pair].sort().join('+')), contests: contests.length };
   };
 
@@ -277,7 +278,7 @@ it('any request that two tenants could both have is an overlap or a contest know
             .kind === 'recognised';
         const shared = requests.filter((r) => alone('one', one, r) && alone('other', other, r));
         if (shared.length === 0) return;
-        const { overlaps, contests } = compileRecognition(config);
+        const { overlaps, contests } = inOneGo(compileRecognition(config));
         expect(overlaps.length + contests.length).toBeGreaterThan(0);
         for (const r of shared) {
           const headers = ['Host', r.host, ...r.headers];

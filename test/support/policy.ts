@@ -9,6 +9,7 @@ import { compileErrorFormat } from '../../src/gate/refuse.ts';
 import { sendAsIs } from '../../src/gate/send.ts';
 import { importSecret } from '../../src/keys/import-secret.ts';
 import { createKeyRing, staticKeys } from '../../src/keys/key-ring.ts';
+import { inOneGo } from './in-one-go.ts';
 
 /** Policies made by hand, for tests of the gate alone. */
 export const secretOf = (id: string) => `secret-of-${id}-${'x'.repeat(32)}`;
@@ -58,7 +59,7 @@ export function testPolicy(tenants: Readonly<Record<string, TestTenant>>, more: 
     generation: 1,
     hash: '',
     tenants: new Map(compiled),
-    recognise: compileRecognition(matches).recognise,
+    recognise: inOneGo(compileRecognition(matches)).recognise,
     reservedNames: new Set(reserved.map(foldName)),
     judgedNames: judgedNames(['Authorization']),
     verdictNames: new Set(['authorization', ...reserved.map((name) => name.toLowerCase())]),

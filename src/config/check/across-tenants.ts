@@ -6,14 +6,16 @@ import { complainInRule } from '../compile-expressions.ts';
 import type { ConfigPath } from '../config-path.ts';
 import type { FindingText } from '../finding.ts';
 import { complainIn, type Load, spanIn, type TenantSection } from '../model.ts';
+import type { Pause } from '../pacer.ts';
 import { hasAllParts, rulesOf, type TenantFacts } from './tenant-facts.ts';
 
 /* What can only be seen with all tenants side by side. */
 
 /** One tenant alone takes every request; of two, each must say which are its own. */
-export function checkTellApart(all: readonly TenantFacts[], declaredTenants: number, load: Load): void {
+export async function checkTellApart(all: readonly TenantFacts[], declaredTenants: number, load: Load): Promise<void> {
   if (declaredTenants < 2) return;
   for (const { tenant } of all) {
+    await load.pause();
     if (tenant.config.match !== undefined) continue;
     const hint = 'e.g. match: {host: …}, {path: …}, {issuer: …} or {kid: …}';
     complainIn(load, tenant, [], { message: 'needs match, as it is not the only tenant', hint }, 'error', 'key');
@@ -21,12 +23,13 @@ export function checkTellApart(all: readonly TenantFacts[], declaredTenants: num
 }
 
 /** Every header that a tenant can emit is removed from all requests: nothing can be read from one. */
-export function checkReservedNames(
+export async function checkReservedNames(
   all: readonly TenantFacts[],
   reserved: ReadonlyMap<string, string | undefined>,
   load: Load,
-): void {
+): Promise<void> {
   for (const facts of all) {
+    await load.pause();
     if (!hasAllParts(facts)) continue;
     const { tenant, alternatives, locations, binds, routes } = facts;
     const faultOf = (header: string, what: string): FindingText | undefined => {
@@ -71,10 +74,11 @@ export function checkReservedNames(
 const alwaysEmitted = ['X-Jwt-Tenant', 'X-Jwt-Subject', wayHeader];
 
 /** Folded names that are sent to upstreams, each with a tenant that does; undefined: whatever the tenants say. */
-export function emittedNames(
+export async function emittedNames(
   all: readonly TenantFacts[],
   signedInto: ReadonlySet<string>,
-): Map<string, string | undefined> {
+  pause: Pause,
+): Promise<Map<string, string | undefined>> {
   const names = new Map<string, string | undefined>(alwaysEmitted.map((name) => [foldName(name), undefined]));
   for (const name of signedInto) {
     // Clients' own tokens come in Authorization: there a tenant that signs replaces what came, and no other loses it.
@@ -82,6 +86,7 @@ export function emittedNames(
   }
   const seen = new Set<object>();
   for (const { tenant, headers } of all) {
+    await pause();
     const { payloadHeader } = tenant.config;
     if (payloadHeader !== undefined) names.set(foldName(payloadHeader), tenant.id);
     if (seen.has(headers)) continue;
@@ -92,10 +97,15 @@ export function emittedNames(
 }
 
 /** Lower-case names of what tenants send to upstreams, or find tokens in: as a front's config has to list them. */
-export function verdictNames(all: readonly TenantFacts[], signedInto: ReadonlySet<string>): Set<string> {
+export async function verdictNames(
+  all: readonly TenantFacts[],
+  signedInto: ReadonlySet<string>,
+  pause: Pause,
+): Promise<Set<string>> {
   const names = new Set<string>([...alwaysEmitted, ...signedInto].map((name) => name.toLowerCase()));
   const seen = new Set<object>();
   for (const { tenant, headers, locations } of all) {
+    await pause();
     const { payloadHeader, basic } = tenant.config;
     if (payloadHeader !== undefined) names.add(payloadHeader.toLowerCase());
     if (basic !== undefined) names.add('authorization');

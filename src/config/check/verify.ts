@@ -24,10 +24,18 @@ const limits: readonly { readonly concerns: (tenant: VerifiedTenant) => boolean;
 ];
 
 /** With `verify`, one warning for each thing that some tenants can have from the proxy alone. */
-export function checkVerify(globals: Section<GlobalConfig>, all: readonly VerifiedTenant[], load: Load): void {
+export async function checkVerify(
+  globals: Section<GlobalConfig>,
+  all: readonly VerifiedTenant[],
+  load: Load,
+): Promise<void> {
   if (globals.config.verify === undefined) return;
   for (const { concerns, does } of limits) {
-    const ids = all.filter(concerns).map(({ tenant }) => tenant.id);
+    const ids: string[] = [];
+    for (const facts of all) {
+      await load.pause();
+      if (concerns(facts)) ids.push(facts.tenant.id);
+    }
     if (ids.length === 0) continue;
     const named = ids.slice(0, 5).join(', ') + (ids.length > 5 ? ` and ${ids.length - 5} more` : '');
     complainIn(load, globals, ['verify'], { message: `tenants that ${does} (${named})` }, 'warning', 'key');
