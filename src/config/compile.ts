@@ -54,6 +54,8 @@ export interface CompiledConfig {
   readonly requiredSources: readonly AwaitedSource[];
   /** The remote sources of each tenant that has any. */
   readonly remoteKeys: ReadonlyMap<string, readonly KeySourceLease[]>;
+  /** Of every upstream that a request may go to; collected here, so that a swap need not visit all tenants. */
+  readonly upstreamKeys: ReadonlySet<string>;
   /** Every place that signs, to be adopted when the config is swapped in. */
   readonly signingSlots: readonly SigningSlot[];
   /** The same, with what they issue: to try them. */
@@ -117,6 +119,7 @@ export async function compileConfig(
 
   const held: HeldSources = { leases: [], required: [], remoteKeys: new Map() };
   const tenants = new Map<string, Tenant>();
+  const upstreamKeys = new Set<string>();
   const { revocations, replays } = load.deps;
   const revokedForAll = openRevoked(globalRevoked, revocations, held);
   const elsewhereOf = await compileTokenPlaces(prepared, pause);
@@ -126,9 +129,13 @@ export async function compileConfig(
     const revoked = [...revokedForAll, ...openRevoked(one.revoked, revocations, held)];
     // Each has one: upstreamPresent.
     const mode = globals.config.mode === 'report' ? 'report' : (one.tenant.config.mode ?? 'enforce');
+    const upstream = one.upstream as Upstream;
     const asked = { ...one, mode, elsewhere: elsewhereOf(one) };
-    tenants.set(one.tenant.id, openTenant(asked, one.upstream as Upstream, sources, revoked, opened, held));
+    tenants.set(one.tenant.id, openTenant(asked, upstream, sources, revoked, opened, held));
+    upstreamKeys.add(upstream.key);
   }
+  const hasUnrecognised = globals.config.mode === 'report' && globalUpstream !== undefined;
+  if (hasUnrecognised) upstreamKeys.add(globalUpstream.key);
   const hashes = await hashConfig(model, files, load.deps.env, pause);
   const policy: Policy = Object.freeze({
     generation: load.deps.generation ?? ++generation,
@@ -140,10 +147,9 @@ export async function compileConfig(
     verdictNames: await verdictNames(prepared, sending.headerNames, pause),
     loggedClaims,
     isTrustedProxy: compileTrustedProxies(globals.config.trustedProxies),
-    unrecognised:
-      globals.config.mode === 'report' && globalUpstream !== undefined
-        ? await compileUnrecognised(globalUpstream, { errors, cors, tenants: tenants.values() }, pause)
-        : undefined,
+    unrecognised: hasUnrecognised
+      ? await compileUnrecognised(globalUpstream, { errors, cors, tenants: tenants.values() }, pause)
+      : undefined,
     errors: deepFreeze(errors),
     cors,
     limits: deepFreeze(globals.config.limits),
@@ -157,6 +163,7 @@ export async function compileConfig(
     leases: [...held.leases, ...sending.leases],
     requiredSources: held.required,
     remoteKeys: held.remoteKeys,
+    upstreamKeys,
     signingSlots: sending.slots,
     signings: sending.signings,
   };

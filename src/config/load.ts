@@ -25,6 +25,8 @@ export interface LoadedConfig {
   readonly requiredSources: readonly AwaitedSource[];
   /** The remote sources of each tenant that has any. */
   readonly remoteKeys: ReadonlyMap<string, readonly Pick<KeySourceLease, 'status'>[]>;
+  /** Of every upstream that a request may go to. */
+  readonly upstreamKeys: ReadonlySet<string>;
   readonly texts: ConfigTexts;
   /** Only where it was asked for: it holds on to all texts. */
   readonly places: ConfigPlaces | undefined;
@@ -59,7 +61,8 @@ export async function loadConfig(
   const problems = describeFindings(load.report.findings(), createExcerpts(files, load.places));
   if (model === undefined || compiled === undefined) return { ok: false, problems };
   const texts = await describeTexts(files, load.pause);
-  const { policy, tls, tenantHashes, leases, requiredSources, remoteKeys, signingSlots, signings } = compiled;
+  const { policy, tls, tenantHashes, leases, requiredSources, remoteKeys, upstreamKeys, signingSlots, signings } =
+    compiled;
   return {
     ok: true,
     policy,
@@ -68,6 +71,7 @@ export async function loadConfig(
     warnings: problems,
     requiredSources,
     remoteKeys,
+    upstreamKeys,
     texts,
     places: keepsPlaces ? createConfigPlaces(model, files, load.places) : undefined,
     signingSlots,

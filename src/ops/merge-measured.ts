@@ -14,7 +14,7 @@ export interface MeasuredTogether {
   /** Keeps what a process had counted when it ended; what it held at that moment is gone. */
   keepCounts(last: Measured): void;
   /** After a reload: tenants that are no more give their labels up. */
-  forgetTenants(kept: ReadonlySet<string>): void;
+  forgetTenants(kept: { has(tenant: string): boolean }): void;
 }
 
 export function createMeasuredTogether(): MeasuredTogether {

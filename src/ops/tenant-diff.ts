@@ -4,16 +4,27 @@ export interface TenantDiff {
   readonly changed: readonly string[];
 }
 
-/** Which tenants a reload added, removed or changed, by the digests of their settings; each list is sorted. */
-export function diffTenants(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): TenantDiff {
+/**
+ * Which tenants a reload added, removed or changed, by the digests of their settings; each list is sorted. Yields after
+ * each tenant.
+ */
+export function* diffTenants(
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+): Generator<void, TenantDiff> {
   const added: string[] = [];
+  const removed: string[] = [];
   const changed: string[] = [];
   for (const [id, digest] of after) {
     const was = before.get(id);
     if (was === undefined) added.push(id);
     else if (was !== digest) changed.push(id);
+    yield;
   }
-  const removed = [...before.keys()].filter((id) => !after.has(id));
+  for (const id of before.keys()) {
+    if (!after.has(id)) removed.push(id);
+    yield;
+  }
   return { added: added.sort(), removed: removed.sort(), changed: changed.sort() };
 }
 

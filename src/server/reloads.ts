@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigTexts } from '../config/config-places.ts';
 import type { LoadedConfig } from '../config/load.ts';
+import { createPacer, inTurns } from '../config/pacer.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Timeouts } from '../gate/policy.ts';
@@ -99,7 +100,7 @@ export function createReloads({ source, first, loadedAtMs, apply, watch, report,
       report.tellUnchanged(cause);
       return { kind: 'unchanged', served: served() };
     }
-    const diff = diffTenants(live.tenantHashes, next.tenantHashes);
+    const diff = await inTurns(diffTenants(live.tenantHashes, next.tenantHashes), createPacer());
     const problems = await apply(next);
     if (problems.length > 0) {
       next.release();

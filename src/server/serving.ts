@@ -5,7 +5,6 @@ import type { Explanation } from '../explain/explanation.ts';
 import type { KeysAtHand } from '../explain/facts.ts';
 import { createRefusals, type Refusals } from '../explain/refusals.ts';
 import { createGate } from '../gate/create-gate.ts';
-import type { Policy } from '../gate/policy.ts';
 import type { RequestHead } from '../gate/request-head.ts';
 import { namesAwaited } from '../ops/awaited-sources.ts';
 import { clientAddress } from '../ops/client-address.ts';
@@ -183,7 +182,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
     awaited: () => namesAwaited(current.requiredSources),
     tenants: (query) => listTenants(current.policy, keysOf(current).sourcesOf, query),
     adopt(next, nowMs = Date.now()) {
-      const { policy, settings } = next;
+      const { policy, settings, upstreamKeys } = next;
       if (!isDeepStrictEqual(settings.verdictCache, current.settings.verdictCache)) {
         verdicts = createVerdictCache(settings.verdictCache);
       }
@@ -193,7 +192,7 @@ export async function startServing(first: LoadedConfig, options: ServingOptions)
       retired.retire();
       if (settings.tls !== undefined) frontDoor.useTls(settings.tls);
       tlsReport.lookAtCertificates();
-      frontDoor.retainUpstreams(upstreamKeys(policy));
+      frontDoor.retainUpstreams(upstreamKeys);
       forgetTenants(traffic, policy.tenants);
     },
     useTicketSecret: frontDoor.useTicketSecret,
@@ -211,10 +210,4 @@ function keysOf({ remoteKeys }: LoadedConfig): KeysAtHand {
     sourcesOf: (tenant) => (remoteKeys.get(tenant) ?? []).map(({ status }) => status()),
     nowMs: Date.now(),
   };
-}
-
-function upstreamKeys({ tenants, unrecognised }: Policy): ReadonlySet<string> {
-  const keys = new Set(tenants.values().map(({ upstream }) => upstream.key));
-  if (unrecognised !== undefined) keys.add(unrecognised.tenant.upstream.key);
-  return keys;
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { createLog } from '../../src/ops/log.ts';
 import { createReloadReport } from '../../src/ops/reload-report.ts';
 import { diffTenants, nameSome } from '../../src/ops/tenant-diff.ts';
+import { inOneGo } from '../support/in-one-go.ts';
 
 function setUp() {
   const lines: string[] = [];
@@ -98,5 +99,9 @@ test('tenants are compared by the digests of their settings', () => {
     ['new-a', '1'],
     ['changed', '2'],
   ]);
-  expect(diffTenants(before, after)).toEqual({ added: ['new-a', 'new-b'], removed: ['removed'], changed: ['changed'] });
+  expect(inOneGo(diffTenants(before, after))).toEqual({
+    added: ['new-a', 'new-b'],
+    removed: ['removed'],
+    changed: ['changed'],
+  });
 });

@@ -12,7 +12,7 @@ export interface CrewMeasures {
   /** Keeps what it had counted. */
   onEnded(worker: Worker): void;
   /** After a reload. */
-  forgetTenants(kept: ReadonlySet<string>): void;
+  forgetTenants(kept: { has(tenant: string): boolean }): void;
 }
 
 export interface CrewMeasuresParts {

@@ -132,7 +132,7 @@ export async function startPrimary(
       const problems = await rollOut.change(next, source.snapshot());
       if (problems.length > 0) return problems;
       applyLogSettings(log, next.settings.log, logChoice);
-      measures.forgetTenants(new Set(next.tenantHashes.keys()));
+      measures.forgetTenants(next.tenantHashes);
       tellFrontDuties(next);
       tls = next.settings.tls;
       certificates.lookAtCertificates();
