@@ -4,6 +4,7 @@ import type { ConfigDeps, FileFault } from './deps.ts';
 import { type FindingText, findingAt, findingInFile, type Severity } from './finding.ts';
 import { interpolate } from './interpolate.ts';
 import type { Load } from './model.ts';
+import type { Pause } from './pacer.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { findSpan, isPlainObject, type PlainObject } from './places.ts';
 import type { Source } from './source.ts';
@@ -66,7 +67,7 @@ async function parseFile(
     wanted.report(faultText(wanted.shownAs, content));
     return undefined;
   }
-  const text = decodeUtf8(content.bytes);
+  const text = await decodeInTurns(content.bytes, pause);
   if (text === undefined) {
     wanted.report({ message: `${wanted.shownAs} is not UTF-8 text`.trimStart() });
     return undefined;
@@ -148,6 +149,24 @@ const faultTexts: Readonly<Record<FileFault['fault'], string>> = {
 /** What to say of a file that could not be read. */
 export function faultText(file: string, { fault }: FileFault): FindingText {
   return { message: `${file} ${faultTexts[fault]}`.trimStart() };
+}
+
+/** Bytes of a text that are decoded in one go. */
+const bytesAtOnce = 1 << 20;
+
+/** As `decodeUtf8`, for texts of many megabytes. */
+async function decodeInTurns(bytes: Uint8Array, pause: Pause): Promise<string | undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let text = '';
+  try {
+    for (let from = 0; from < bytes.length; from += bytesAtOnce) {
+      text += decoder.decode(bytes.subarray(from, from + bytesAtOnce), { stream: true });
+      await pause();
+    }
+    return text + decoder.decode();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Undefined for bytes that are not UTF-8: a replacement character in a secret or a name would go unseen. */

@@ -169,6 +169,25 @@ describe('a file', () => {
     expect(await messages()).toEqual(['config.yaml may not be read by this process']);
   });
 
+  describe('of several megabytes', () => {
+    // Wherever it is cut, it is within a character.
+    const padding = `# ${'🛂'.repeat(700_000)}\n`;
+
+    test('is read as any other', async () => {
+      const text = `${padding}#${padding}${main}${tenant('a')}`;
+      write({ 'config.yaml': text, 'a.secret': strong });
+      expect((await loadSound()).texts.chars).toBe(text.length);
+    });
+
+    test.each([
+      ['has a byte in its midst that is none', Buffer.concat([Buffer.from(padding), Buffer.from([0xff, 0x0a])])],
+      ['ends within a character', Buffer.from(padding).subarray(0, -3)],
+    ])('that %s is said to be no text', async (_, bytes) => {
+      write({ 'config.yaml': bytes });
+      expect(await messages()).toEqual(['config.yaml is not UTF-8 text']);
+    });
+  });
+
   test('with a byte order mark and Windows line ends is read as any other', async () => {
     write({ 'config.yaml': `\ufeff${main}${tenant('a')}`.replaceAll('\n', '\r\n'), 'a.secret': strong });
     expect((await loadSound()).policy.tenants.size).toBe(1);
