@@ -1,4 +1,5 @@
 import type { LoadedConfig } from '../../config/load.ts';
+import { createPacer } from '../../config/pacer.ts';
 import type { Problem } from '../../config/problem.ts';
 import type { SigningKeys } from '../../sign/signing-keys.ts';
 import type { ConfigOrder, Loaded, StartOrder } from './messages.ts';
@@ -60,10 +61,15 @@ export function createRollOut(options: RollOutOptions): RollOut {
     await started;
     const order = orderOf(next, snapshot);
     const workers = serving();
-    const answers = await Promise.all(
-      workers.map(async (worker) => ({ worker, loaded: await worker.channel.ask('prepare', order, loadMs) })),
-    );
-    const problems = answers.flatMap(({ worker, loaded }) => problemsOf(worker, loaded, path));
+    const answers: Promise<readonly Problem[]>[] = [];
+    const pause = createPacer();
+    for (const worker of workers) {
+      const loaded = worker.channel.ask('prepare', order, loadMs);
+      answers.push(loaded.then((answer) => problemsOf(worker, answer, path)));
+      // To write 8 MB of text to one of them takes more than 20 ms.
+      await pause();
+    }
+    const problems = (await Promise.all(answers)).flat();
     if (problems.length > 0) {
       for (const worker of workers) worker.channel.tell('abandon', undefined);
       return problems;
