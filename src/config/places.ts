@@ -22,14 +22,14 @@ export interface Place {
   readonly value: Span;
 }
 
-type Origin =
-  /** Straight from a text; four offsets an entry (key start, key end, value start, value end), in the text's order. */
-  | {
-      readonly kind: 'parsed';
-      readonly source: Source;
-      readonly keys: readonly string[] | undefined;
-      readonly at: readonly number[];
-    }
+/** Straight from a text; four offsets an entry (key start, key end, value start, value end), in the text's order. */
+interface Parsed {
+  readonly source: Source;
+  readonly keys: readonly string[] | undefined;
+  readonly at: readonly number[];
+}
+
+type Derived =
   /** Same keys as another container, some values filled in. */
   | { readonly kind: 'copied'; readonly from: Container }
   /** `over` on top of `base`. */
@@ -52,7 +52,9 @@ export interface Places {
 const manyKeys = 32;
 
 export function createPlaces(): Places {
-  const origins = new Map<Container, Origin>();
+  // Two, as a table that outgrows its place is moved in one go: half a million entries take 50 ms.
+  const parsed = new Map<Container, Parsed>();
+  const derived = new Map<Container, Derived>();
   /** Positions of keys, where there are many and one was asked for: 100,000 tenants may have a fault each. */
   const positions = new Map<readonly string[], ReadonlyMap<string, number>>();
 
@@ -64,10 +66,12 @@ export function createPlaces(): Places {
   };
 
   const find = (container: Container, key: string | number): Place | undefined => {
-    const origin = origins.get(container);
+    const text = parsed.get(container);
+    if (text !== undefined) {
+      return placeAt(text, text.keys === undefined ? Number(key) : positionOf(String(key), text.keys));
+    }
+    const origin = derived.get(container);
     switch (origin?.kind) {
-      case 'parsed':
-        return placeAt(origin, origin.keys === undefined ? Number(key) : positionOf(String(key), origin.keys));
       case 'copied':
         return find(origin.from, key);
       case 'merged':
@@ -78,17 +82,17 @@ export function createPlaces(): Places {
   };
 
   return {
-    parsed: (container, source, keys, at) => void origins.set(container, { kind: 'parsed', source, keys, at }),
-    copied: (container, from) => void origins.set(container, { kind: 'copied', from }),
-    merged: (container, base, over) => void origins.set(container, { kind: 'merged', base, over }),
+    parsed: (container, source, keys, at) => void parsed.set(container, { source, keys, at }),
+    copied: (container, from) => void derived.set(container, { kind: 'copied', from }),
+    merged: (container, base, over) => void derived.set(container, { kind: 'merged', base, over }),
     find,
     within(container, { start, end }) {
-      const origin = origins.get(container);
+      const text = parsed.get(container);
       const found: [string | number, Place][] = [];
-      if (origin?.kind !== 'parsed') return found;
-      const { at, keys } = origin;
+      if (text === undefined) return found;
+      const { at, keys } = text;
       for (let index = firstReaching(at, start); (at[index * 4] ?? end) < end; index++) {
-        found.push([keys?.[index] ?? index, placeAt(origin, index) as Place]);
+        found.push([keys?.[index] ?? index, placeAt(text, index) as Place]);
       }
       return found;
     },
@@ -106,7 +110,7 @@ function firstReaching(at: readonly number[], offset: number): number {
   return from;
 }
 
-function placeAt({ source, at }: Extract<Origin, { kind: 'parsed' }>, index: number): Place | undefined {
+function placeAt({ source, at }: Parsed, index: number): Place | undefined {
   const offsets = at.slice(index * 4, index * 4 + 4) as [number, number, number, number];
   if (index < 0 || offsets.length < 4) return undefined;
   return {
