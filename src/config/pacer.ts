@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** Most steps of a load let others have their turn after this long; docs/scaling.md has what the rest come to. */
+/** Steps of a load let others have their turn after this long; docs/decisions/config.md has what they come to. */
 const stretchMs = 10;
 
 export type Pause = () => Promise<void> | undefined;
