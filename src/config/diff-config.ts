@@ -1,6 +1,6 @@
 import type { ConfigPath } from './config-path.ts';
-import { type EffectiveNode, redacted } from './effective.ts';
 import type { EffectiveConfig } from './effective-config.ts';
+import { type EffectiveNode, redacted } from './effective-tree.ts';
 
 /** One value that differs. Undefined: it is not there, or not to be shown. */
 export interface Change {

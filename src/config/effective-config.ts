@@ -1,6 +1,6 @@
 import { compileConfig } from './compile.ts';
 import type { ConfigDeps } from './deps.ts';
-import { type EffectiveNode, effectiveTree } from './effective.ts';
+import { type EffectiveNode, effectiveTree } from './effective-tree.ts';
 import { createExcerpts } from './excerpt.ts';
 import type { RefusedConfig } from './load.ts';
 import { beginLoad, readModel } from './model.ts';
