@@ -9,6 +9,7 @@ import { formatProblems } from '../config/format-problems.ts';
 import type { Origin } from '../config/origin.ts';
 import { findConfigPath, noConfigText } from './config-path.ts';
 import { exitCodes } from './exit-codes.ts';
+import { noSuchTenant } from './no-such-tenant.ts';
 import { wantsColor } from './wants-color.ts';
 
 export interface ConfigShowOptions {
@@ -39,7 +40,7 @@ export async function showEffectiveConfig(options: ConfigShowOptions): Promise<n
   }
   const root = rootOf(read, options.tenant);
   if (root === undefined) {
-    process.stderr.write(`jwtgate: ${path} has no tenant ${JSON.stringify(options.tenant)}\n`);
+    process.stderr.write(`jwtgate: ${noSuchTenant(path, String(options.tenant), read.tenants.keys())}\n`);
     return exitCodes.usage;
   }
   const nameOf = (file: string) => relative(dirname(path), file);

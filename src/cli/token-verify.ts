@@ -4,6 +4,7 @@ import type { Policy } from '../gate/policy.ts';
 import type { Reason } from '../gate/reasons.ts';
 import { exitCodes } from './exit-codes.ts';
 import { openWorld } from './explain/open-world.ts';
+import { noSuchTenant } from './no-such-tenant.ts';
 
 /** What a config says of a token, for stderr. */
 export interface ConfigVerdict {
@@ -42,7 +43,10 @@ async function verdictOf(raw: string, policy: Policy, tenantId: string | undefin
     case 'mismatch':
       return refused('tenantUnknown', `the token has nothing of what tenant ${tenantId} is recognised by`);
     case 'noSuchTenant':
-      return { text: `--tenant: the config has no tenant ${JSON.stringify(tenantId)}`, exitCode: exitCodes.usage };
+      return {
+        text: `--tenant: ${noSuchTenant('the config', String(tenantId), policy.tenants.keys())}`,
+        exitCode: exitCodes.usage,
+      };
     case 'tenantOpen': {
       const text = 'the token alone does not say which tenant it is for: name one with --tenant';
       return { text, exitCode: exitCodes.usage };

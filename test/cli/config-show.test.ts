@@ -97,7 +97,7 @@ test('config show without origins, without defaults, of one tenant', async () =>
   expect(stdout).not.toContain('#');
   expect(await shownOf(['--tenant', 'acne'])).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('no tenant "acne"'),
+    stderr: expect.stringContaining('no tenant "acne": did you mean "acme"?'),
   });
 });
 
