@@ -16,7 +16,8 @@ export async function startHeldUpstream(): Promise<HeldUpstream> {
   const seen: IncomingMessage[] = [];
   const held: ServerResponse[] = [];
   let wake: (() => void) | undefined;
-  const server = createServer((request, response) => {
+  // It ends no idle connection itself: the gate might send just then what must not be sent twice.
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     seen.push(request);
     request.resume();
     if (!request.url?.endsWith('/held')) {

@@ -24,7 +24,8 @@ export interface LegacyService {
 /** An HTTP server that remembers what it is asked and answers by `status` (200 unless told otherwise). */
 export async function startLegacyService(status: (request: SeenRequest) => number = () => 200): Promise<LegacyService> {
   const seen: SeenRequest[] = [];
-  const server = createServer(async (incoming, response) => {
+  // It ends no idle connection itself: the gate might send just then what must not be sent twice.
+  const server = createServer({ keepAliveTimeout: 0 }, async (incoming, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk as Buffer);
     const { method = '', url = '', headers } = incoming;

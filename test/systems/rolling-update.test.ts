@@ -172,7 +172,7 @@ async function startSystem(options: SystemOptions = {}) {
 async function startService() {
   const used = new Map<string, number>();
   const underWay = new Map<string, number>();
-  const server = createServer((request, response) => {
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const [id, replica] = [String(request.headers['x-token-id']), String(request.headers['x-replica'])];
     used.set(id, (used.get(id) ?? 0) + 1);
     underWay.set(replica, (underWay.get(replica) ?? 0) + 1);
