@@ -4,6 +4,7 @@ import { isContainer, type Plain, type PlainObject } from './places.ts';
 import { Secret } from './secret.ts';
 import { config } from './shape/config.ts';
 import { defaultsAt, isShowable } from './shape/walk.ts';
+import { withoutUrlSecrets } from './url-secrets.ts';
 
 /** The effective config as a tree: templates merged, placeholders filled, defaults in place of what nobody said. */
 export type EffectiveNode =
@@ -29,7 +30,7 @@ export function effectiveTree(raw: PlainObject, path: ConfigPath, originsOf: Ori
     if (!isContainer(value)) {
       // A default is no secret: everyone has it.
       const isShown = origin.from === 'default' || isShowable(config, full, value);
-      const shown = isShown ? withoutUserInfo(value) : redacted;
+      const shown = isShown ? withoutUrlParts(value) : redacted;
       return { kind: 'scalar', value: new Secret(value), shown, origin };
     }
     const originOf = (key: string | number): Origin =>
@@ -54,9 +55,8 @@ function isEmpty(node: EffectiveNode): boolean {
   return (node.kind === 'list' && node.items.length === 0) || (node.kind === 'map' && node.entries.size === 0);
 }
 
-/** No URL of ours may hold a password, but a value from the environment can be anything. */
-function withoutUserInfo(value: EffectiveScalar['shown']): EffectiveScalar['shown'] {
-  return typeof value === 'string' ? value.replace(/(?<=:\/\/).*(?=@)/g, redacted) : value;
+function withoutUrlParts(value: EffectiveScalar['shown']): EffectiveScalar['shown'] {
+  return typeof value === 'string' ? withoutUrlSecrets(value, () => redacted) : value;
 }
 
 /** What the tree may show. */

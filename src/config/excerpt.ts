@@ -4,6 +4,7 @@ import { type Container, isContainer, type Places, type PlainObject } from './pl
 import { config } from './shape/config.ts';
 import { isHarmlessKey, isKeyShowable, isKnownKey, isShowable } from './shape/walk.ts';
 import { lineAround, type Source, type Span } from './source.ts';
+import { withoutUrlSecrets } from './url-secrets.ts';
 
 /** One source line as it may be shown, and the part of it that is meant, in columns from 0. */
 export interface Excerpt {
@@ -117,7 +118,7 @@ function assemble(text: string, line: Stretch, parts: readonly Part[], from: num
     if (offset < from) column = shown.length;
     else if (offset < to) length += shown.length - before;
   }
-  return { text: withoutUserInfo(shown.trimEnd()), column, length: Math.max(1, length) };
+  return { text: withoutUrlSecrets(shown.trimEnd(), stars), column, length: Math.max(1, length) };
 }
 
 /** A config may come from anywhere: no escape sequence in it reaches the terminal. */
@@ -127,7 +128,7 @@ function printable(character: string): string {
   return /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/.test(character) ? '·' : character;
 }
 
-/** `http://user:password@host`: the same length, so that the caret stays where it is. */
-function withoutUserInfo(text: string): string {
-  return text.replace(/(?<=:\/\/).*(?=@)/g, (userInfo) => '*'.repeat(Math.max(userInfo.length, 3)));
+/** In the same length, so that the caret stays where it is. */
+function stars(part: string): string {
+  return '*'.repeat(Math.max(part.length, 3));
 }

@@ -132,6 +132,18 @@ describe('no secret is shown', () => {
     });
   });
 
+  test('by a URL of the effective config, in which providers want API keys', async () => {
+    const jwks = { url: 'https://id.example/keys?v=1&key=hunter2' };
+    const text = JSON.stringify({
+      upstream: 'http://a',
+      tenants: { acme: { jwks, algorithms: ['RS256'], audience: 'a' } },
+    });
+    const read = await readEffectiveConfig('config.yaml', configFiles({ 'config.yaml': text }));
+    if (!read.ok) throw new Error('it has problems');
+    const [acme] = [...read.tenants.values()].map((tenant) => shownValue(tenant));
+    expect(acme).toMatchObject({ jwks: { url: 'https://id.example/keys?[redacted]' } });
+  });
+
   test('by a problem, wherever a key is mistyped', async () => {
     const text = JSON.stringify(config);
     const keys = [...text.matchAll(/"([a-zA-Z]+)":/g)];
@@ -221,6 +233,16 @@ describe('no secret is shown', () => {
   ])('by a secret in an unexpected place: %s', async (line) => {
     const said = await problemText(`upstream: http://a\ntenants:\n  acme:\n    ${line}\n    modus: x\n`);
     if (line.includes('kid: hunter2') || line.startsWith('?')) return;
+    expect(said).not.toContain('hunter');
+  });
+
+  test.each([
+    'jwks: http://a/keys?key=hunter2',
+    'jwks: {url: "http://a/keys?v=1&key=hunter2", timeout: 5s}',
+    'jwks: {url: http://a/keys?key=hunter2}',
+  ])('by a URL that is refused: %s', async (line) => {
+    const said = await problemText(`upstream: http://a\ntenants:\n  acme:\n    ${line}\n    algorithms: [RS256]\n`);
+    expect(said).toContain('plain http');
     expect(said).not.toContain('hunter');
   });
 
