@@ -1,6 +1,6 @@
 import { type Denial, deny } from './denial.ts';
 import type { RequestBody } from './gate.ts';
-import { hasCaseTwins } from './letter-case.ts';
+import { hasTwins } from './letter-case.ts';
 import { announcesBody, headerValues, type RequestHead } from './request-head.ts';
 import { parseStrictJson } from './strict-json.ts';
 import type { Json } from './token.ts';
@@ -40,8 +40,8 @@ export async function readJsonBody(head: RequestHead, body: RequestBody, maxByte
   if (read.bytes.length === 0) return { kind: 'none' };
   const parsed = parseStrictJson(read.bytes);
   if (parsed.kind === 'problem') return deny('requestRefused', `a rule reads the body: ${parsed.detail}`);
-  if (hasCaseTwins(parsed.value)) {
-    return deny('requestRefused', 'a rule reads the body: two member names of one object differ in letter case alone');
+  if (hasTwins(parsed.value)) {
+    return deny('requestRefused', 'a rule reads the body: two member names of one object are one but for letter case');
   }
   return { kind: 'json', value: parsed.value, bytes: read.bytes };
 }

@@ -1,4 +1,4 @@
-import { foldCase } from './letter-case.ts';
+import { foldMemberName } from './letter-case.ts';
 import type { Json } from './token.ts';
 
 /** The reference tokens of an RFC 6901 JSON Pointer. */
@@ -22,11 +22,11 @@ export function findByPointer(document: Json, pointer: JsonPointer): Json | unde
   return follow(document, pointer, (names, name) => (names.includes(name) ? name : undefined));
 }
 
-/** Does a pointer lead anywhere for who reads member names without regard to letter case? */
+/** Does a pointer lead anywhere for who reads member names without regard to letter case, and ends them at a NUL? */
 export function leadsInAnyCase(document: Json, pointer: JsonPointer): boolean {
   const findName = (names: readonly string[], name: string) => {
-    const folded = foldCase(name);
-    return names.find((one) => foldCase(one) === folded);
+    const folded = foldMemberName(name);
+    return names.find((one) => foldMemberName(one) === folded);
   };
   return follow(document, pointer, findName) !== undefined;
 }

@@ -12,10 +12,15 @@ export function isSameInAnyCase(a: string, b: string): boolean {
   return a === b || (a.length === b.length && foldCase(a) === foldCase(b));
 }
 
-/** Are there two members in one object whose names differ in letter case alone? Some readers know the last one only. */
-export function hasCaseTwins(value: Json): boolean {
+/** As `foldCase`, and without what stands behind a NUL, where readers in C end a name. */
+export function foldMemberName(name: string): string {
+  return foldCase(name.split('\0', 1)[0] as string);
+}
+
+/** Are there two members in one object whose names some readers take for one? They know the last one only. */
+export function hasTwins(value: Json): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  if (Array.isArray(value)) return value.some(hasCaseTwins);
+  if (Array.isArray(value)) return value.some(hasTwins);
   const names = Object.keys(value);
-  return new Set(names.map(foldCase)).size < names.length || Object.values(value).some(hasCaseTwins);
+  return new Set(names.map(foldMemberName)).size < names.length || Object.values(value).some(hasTwins);
 }
