@@ -31,7 +31,7 @@ describe('what comes later is there', () => {
 
   test.skipIf(!hasRedis)('single use, shared by Redis (needs redis-server)', async () => {
     await using redis = await startRedis();
-    const url = await run(`replay: {store: "redis://127.0.0.1:${redis.port}/0", timeout: 30s}`);
+    const url = await run(`replay: {store: "redis://127.0.0.1:${redis.port}/0", timeout: 10s}`);
     const exp = Math.floor(Date.now() / 1000) + 60;
     await until('it is connected', async () => (await ask(url, { sub: 'alice', jti: 'first', exp })) !== 503);
     const claims = { sub: 'alice', jti: 'second', exp };
