@@ -1,5 +1,6 @@
 import { findClaim, shown } from '../gate/claims.ts';
 import type { Step } from '../gate/rehearsal.ts';
+import { headerValues } from '../gate/request-head.ts';
 import { isSymmetric } from '../keys/algorithms.ts';
 import { quoteForLog } from '../keys/quote-for-log.ts';
 import { describeLocation } from './describe-step.ts';
@@ -71,8 +72,11 @@ function hintTenant({ host, head, token, policy }: Facts): string | undefined {
 
 function hintToken({ head, tenant }: Facts): string | undefined {
   const stray = findStrayToken(head);
-  if (stray === undefined) return undefined;
-  return `a token stands in ${describeLocation(stray)}, where ${tenant?.id} looks for none`;
+  if (stray !== undefined) return `a token stands in ${describeLocation(stray)}, where ${tenant?.id} looks for none`;
+  const [authorization = ''] = headerValues(head, 'authorization');
+  // Any other first word may be a secret that was sent without a scheme.
+  const [scheme] = /^(?:Basic|Digest|Negotiate|DPoP)(?= )/i.exec(authorization) ?? [];
+  return scheme === undefined ? undefined : `Authorization carries ${scheme} credentials, and no token`;
 }
 
 function hintTime({ unverifiedClaims, nowMs, tenant }: Facts): string | undefined {

@@ -200,6 +200,13 @@ const refusals: Record<string, Refusal> = {
     path: 'tenants.acme.token',
     hint: /a token stands in the header x-auth, where acme looks for none/,
   },
+  'credentials that are no token': {
+    headers: [['Authorization', 'Basic am9lOmh1bnRlcjI=']],
+    step: 'token',
+    reason: 'tokenMissing',
+    path: 'tenants.acme.token',
+    hint: /^Authorization carries Basic credentials, and no token$/,
+  },
   'another scheme': {
     headers: [['Authorization', `Token ${mint()}`]],
     step: 'token',
