@@ -10,7 +10,7 @@ import type { Policy } from './policy.ts';
 import { withoutQueryParameters } from './query.ts';
 import { type ErrorFormat, refuse } from './refuse.ts';
 import type { RequestHead } from './request-head.ts';
-import { prepare, type Ready, type Signing, sendAsIs } from './send.ts';
+import { prepare, type Ready, type Sending, type Signing, sendAsIs } from './send.ts';
 import { filledLocations } from './unjudged.ts';
 
 export type { Circumstances } from './case.ts';
@@ -38,7 +38,11 @@ export function decide(head: RequestHead, circumstances: Circumstances): Decisio
 type Cargo = Pick<Identified, 'stripped' | 'identity' | 'body'> & Partial<Pick<Identified, 'token'>>;
 
 /** A browser sends no token with a preflight: where `cors` is configured it is answered here, or passed on. */
-function decidePreflight(policy: Policy, head: RequestHead, found: Case | Denial): Decision | undefined {
+function decidePreflight(
+  policy: Policy,
+  head: RequestHead,
+  found: Case | Denial,
+): Decision | Promise<Decision> | undefined {
   if (found.kind === 'denial') {
     const missing = found.reason === 'tokenMissing';
     return missing && policy.cors?.preflight === 'answer' ? answerPreflight(policy.cors, head, undefined) : undefined;
@@ -48,9 +52,14 @@ function decidePreflight(policy: Policy, head: RequestHead, found: Case | Denial
   if (asked.cors === undefined || (target.oddity !== undefined && !asked.normalizePath)) return undefined;
   circumstances.rehearsal?.at('preflight', asked.route === undefined ? {} : { route: asked.route });
   const facts: DecisionFacts = { tenant: tenant.id, path: target.rawPath };
-  return asked.cors.preflight === 'answer'
-    ? answerPreflight(asked.cors, head, facts)
-    : allow({ ...found, ...asked }, facts, { stripped: filledLocations(found), identity: [], body: undefined });
+  if (asked.cors.preflight === 'answer') return answerPreflight(asked.cors, head, facts);
+  const cargo: Cargo = { stripped: filledLocations(found), identity: [], body: undefined };
+  return send({ ...found, ...asked }, facts, cargo, undefined, rateAlone(tenant.sending));
+}
+
+/** What anybody may send unasked counts as any request does, but brings no token of ours. */
+function rateAlone({ rate }: Sending): Sending {
+  return rate === undefined ? sendAsIs : { rate, provisioning: undefined, signing: undefined };
 }
 
 function answerPreflight(cors: Cors, head: RequestHead, facts: DecisionFacts | undefined): Answered {
@@ -102,9 +111,10 @@ function send(
   facts: DecisionFacts,
   cargo: Cargo,
   identified: Identified | undefined,
+  sending: Sending = found.tenant.sending,
 ): Decision | Promise<Decision> {
   const { tenant, head, request, circumstances } = found;
-  if (tenant.sending === sendAsIs) return allow(found, facts, cargo);
+  if (sending === sendAsIs) return allow(found, facts, cargo);
   const { captures } = request;
   const values = {
     claims: identified?.claims ?? {},
@@ -116,7 +126,7 @@ function send(
   const depart = (ready: Ready | Denial): Decision =>
     ready.kind === 'denial' ? refuseOrReport(found, facts, ready) : allow(found, facts, cargo, ready.issued);
   const { nowMs, rehearsal } = circumstances;
-  const ready = prepare(tenant.sending, { values, identifiedBy: identified?.by, nowMs, rehearsal });
+  const ready = prepare(sending, { values, identifiedBy: identified?.by, nowMs, rehearsal });
   return ready instanceof Promise ? ready.then(depart) : depart(ready);
 }
 
