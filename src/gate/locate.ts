@@ -81,10 +81,10 @@ function readHeader(head: HeadToSearch, name: string, scheme: string | undefined
   if (values.length === 0) return empty;
   if (values.length > 1) return { kind: 'ambiguous', detail: `the header ${name} stands more than once` };
   const value = values[0] as string;
-  // No-break spaces end a scheme for some (Python, and \s of JavaScript); none of them belongs into a credential.
-  if (!ascii.test(value)) return { kind: 'ambiguous', detail: `characters beyond ASCII in ${name}` };
   const credential = scheme === undefined ? value : credentialOf(value, scheme);
   if (credential === undefined) {
+    // No-break spaces end a scheme for some (Python, and \s of JavaScript); none of them belongs into a credential.
+    if (!ascii.test(value)) return { kind: 'ambiguous', detail: `characters beyond ASCII in ${name}` };
     // Another scheme's credential is no token, unless ours hides behind a comma where a lenient upstream finds it.
     return scheme !== undefined && holdsScheme(value, scheme)
       ? { kind: 'ambiguous', detail: `two credentials in one ${name} line` }
