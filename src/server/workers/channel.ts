@@ -51,7 +51,7 @@ export function openChannel<Mine extends Questions, Theirs extends Questions>(
       socket?.destroy();
       return;
     }
-    // A failure is the other end's going: 'disconnect' tells of it.
+    // A failure is the other end's going: 'disconnect' or 'close' tells of it.
     port.send(message, socket, {}, () => undefined);
   }
 
@@ -79,9 +79,12 @@ export function openChannel<Mine extends Questions, Theirs extends Questions>(
   }
 
   port.on('message', (message, handle) => receive(message as Message, handle));
-  port.on('disconnect', () => {
+  const settleAll = () => {
     for (const settle of [...waiting.values()]) settle(undefined);
-  });
+  };
+  port.on('disconnect', settleAll);
+  // Node tells of no 'disconnect' where the other end goes with a socket on its way.
+  port.on('close', settleAll);
 
   return {
     ask(name, ask, withinMs) {
