@@ -20,7 +20,7 @@ export interface Channel<Theirs extends Questions> {
     ask: Theirs[Name]['ask'],
     withinMs: number,
   ): Promise<Theirs[Name]['answer'] | undefined>;
-  /** Asks without waiting for an answer. A socket that goes along is no longer ours. */
+  /** Asks without waiting for an answer. A socket that goes along stays open here, too. */
   tell<Name extends keyof Theirs & string>(name: Name, ask: Theirs[Name]['ask'], socket?: Socket): void;
   /** Questions that wait for their answer. */
   readonly waiting: number;
@@ -47,12 +47,9 @@ export function openChannel<Mine extends Questions, Theirs extends Questions>(
   let lastId = 0;
 
   function send(message: Message, socket?: Socket): void {
-    if (!port.connected) {
-      socket?.destroy();
-      return;
-    }
+    if (!port.connected) return;
     // A failure is the other end's going: 'disconnect' or 'close' tells of it.
-    port.send(message, socket, {}, () => undefined);
+    port.send(message, socket, { keepOpen: true }, () => undefined);
   }
 
   async function answer(name: string, ask: unknown, socket: Socket | undefined): Promise<unknown> {

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Log } from '../../ops/log.ts';
 import type { PrimaryAnswers } from './messages.ts';
+import { createScoreboard, type Scoreboard } from './scoreboard.ts';
 import { type Worker, watchWorker } from './worker-process.ts';
 
 /** Why a worker was lost: it ended by itself or was killed; it hung; it never got as far as to serve. */
@@ -8,7 +9,7 @@ export type LossCause = 'crash' | 'silence' | 'start';
 
 export interface CrewOptions {
   readonly size: number;
-  readonly spawn: (index: number) => ChildProcess;
+  readonly spawn: (index: number, scoreboard: Scoreboard | undefined) => ChildProcess;
   readonly answers: (worker: Worker) => PrimaryAnswers;
   /** Makes a new worker serve, and says so in its state; what kept it from that, if anything. */
   readonly start: (worker: Worker) => Promise<string | undefined>;
@@ -58,7 +59,9 @@ export function createCrew(options: CrewOptions): Crew {
 
   /** One life: resolves once it serves, or can't. */
   async function launch(index: number): Promise<string | undefined> {
-    const worker = watchWorker(index, spawn(index), { answers, log, silenceMs: waits.silenceMs });
+    const scoreboard = createScoreboard();
+    const child = spawn(index, scoreboard);
+    const worker = watchWorker(index, child, { scoreboard, answers, log, silenceMs: waits.silenceMs });
     workers.set(index, worker);
     let servingSinceMs: number | undefined;
     const over = worker.ended.then((end) => {

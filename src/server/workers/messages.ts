@@ -33,8 +33,8 @@ export type ToWorker = {
   commit: { ask: { readonly generation: number; readonly atMs: number }; answer: boolean };
   /** Let go of what was prepared. */
   abandon: { ask: undefined; answer: undefined };
-  /** A client that connected to this listener; its socket comes along, unless it has left already. */
-  client: { ask: { readonly listener: ListenerName }; answer: undefined };
+  /** A client that connected to this listener; its socket comes along, unless it was given up. `id`: counts them. */
+  client: { ask: { readonly listener: ListenerName; readonly id: number }; answer: undefined };
   /** This source says something else than before, or answers again: ask for it now, and not when it is time. */
   news: { ask: { readonly source: string }; answer: undefined };
   measure: { ask: undefined; answer: Measured };

@@ -10,6 +10,7 @@ import { heldBy } from '../kept-state.ts';
 import { type ListenerName, type Serving, startServing } from '../serving.ts';
 import { createDealtClients, type DealtCounts } from './dealt-clients.ts';
 import type { ChannelToPrimary, ConfigOrder, StartOrder } from './messages.ts';
+import { noteOn, scoreboardFd } from './scoreboard.ts';
 import { readingOf } from './snapshot.ts';
 import { createWorkerState } from './worker-state.ts';
 
@@ -17,8 +18,8 @@ import { createWorkerState } from './worker-state.ts';
 export interface Post {
   readonly serving: Serving;
   readonly log: Log;
-  /** A client that came to this listener; undefined: it has left already. */
-  receive(listener: ListenerName, socket: Socket | undefined): void;
+  /** A client that came to this listener; `id`: counts them. Undefined: it was given up. */
+  receive(listener: ListenerName, id: number, socket: Socket | undefined): void;
   /** Loads a config and keeps it at hand; the problems, if it can't be served. */
   prepare(order: ConfigOrder): Promise<readonly Problem[]>;
   /** Serves what was prepared; false where that was another config. */
@@ -61,7 +62,7 @@ export async function takePost({ order, channel, writer, onLoad }: PostParts): P
   const first = await load(order.config, heldBy(state));
   if (!first.ok) return first;
 
-  const clients = createDealtClients(listeners, onLoad);
+  const clients = createDealtClients(listeners, noteOn(scoreboardFd), onLoad);
   const { arrivals: dealt } = clients;
   const start = await startServing(first, {
     env,

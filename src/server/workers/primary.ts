@@ -79,8 +79,8 @@ export async function startPrimary(
   const crew = createCrew({
     size,
     log,
-    spawn(index) {
-      const child = spawnWorker(index, env);
+    spawn(index, scoreboard) {
+      const child = spawnWorker(index, env, scoreboard);
       if (child.stdout !== null) {
         const relay = relayLines(child.stdout, writer).then(() => void relays.delete(relay));
         relays.add(relay);
@@ -89,10 +89,7 @@ export async function startPrimary(
     },
     answers: (worker) => ({
       ...shared.answersFor(worker),
-      load({ taken, open }) {
-        worker.taken = taken;
-        worker.open = open;
-      },
+      load: worker.hear,
       beat(measured) {
         worker.measured = measured;
       },

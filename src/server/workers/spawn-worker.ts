@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { isSea } from 'node:sea';
+import type { Scoreboard } from './scoreboard.ts';
 import { workerVerb } from './worker-verb.ts';
 
 /** What Node, its libraries and the time zone need of an environment: whatever else there is may be a secret. */
@@ -19,7 +20,11 @@ export function servingVariables(env: NodeJS.ProcessEnv): Readonly<Record<string
  * Starts this program once more, as a worker: by the very file that runs now, also where another version has taken its
  * place on the disk. Nothing secret is on its command line or in its environment; what it must know comes by IPC.
  */
-export function spawnWorker(index: number, env: NodeJS.ProcessEnv): ChildProcess {
+export function spawnWorker(
+  index: number,
+  env: NodeJS.ProcessEnv,
+  scoreboard: Pick<Scoreboard, 'fd'> | undefined,
+): ChildProcess {
   const self = '/proc/self/exe';
   const [, main = ''] = process.argv;
   // An executable has its flags and its program in itself.
@@ -27,7 +32,8 @@ export function spawnWorker(index: number, env: NodeJS.ProcessEnv): ChildProcess
   return spawn(existsSync(self) ? self : process.execPath, [...program, workerVerb, String(index)], {
     argv0: process.argv0,
     env: pick(env, runtimeVariable),
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    // The last one is `scoreboardFd`.
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc', scoreboard?.fd ?? 'ignore'],
     serialization: 'advanced',
   });
 }

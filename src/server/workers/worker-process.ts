@@ -3,7 +3,10 @@ import { describeError } from '../../ops/describe-error.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Measured } from '../../ops/measured.ts';
 import { openChannel } from './channel.ts';
+import type { DealtCounts } from './dealt-clients.ts';
+import { createHandover, type Handover } from './handover.ts';
 import type { ChannelToWorker, PrimaryAnswers } from './messages.ts';
+import type { Scoreboard } from './scoreboard.ts';
 
 /** One process that serves, as the primary sees it. */
 export interface Worker {
@@ -11,12 +14,13 @@ export interface Worker {
   readonly index: number;
   readonly pid: number | undefined;
   readonly channel: ChannelToWorker;
+  readonly hand: Handover['hand'];
   /** `leaving`: it serves as long as it takes. */
   state: 'starting' | 'serving' | 'leaving' | 'ended';
-  /** Clients given to it, and what it last said of them. */
-  handed: number;
-  taken: number;
-  open: number;
+  /** Clients handed to it that it had not taken when it last spoke of them, and those that were connected to it. */
+  readonly onTheWay: number;
+  readonly open: number;
+  hear(counts: DealtCounts): void;
   /** By its last sign of life. */
   measured: Measured | undefined;
   /** False: it has ended, or is about to. */
@@ -35,6 +39,8 @@ export interface WorkerEnd {
 }
 
 export interface WorkerProcessParts {
+  /** What it was spawned with. */
+  readonly scoreboard: Scoreboard | undefined;
   readonly answers: (worker: Worker) => PrimaryAnswers;
   readonly log: Log;
   /** Without a sign of life for so long a worker that serves hangs, as far as anybody can tell. */
@@ -43,9 +49,10 @@ export interface WorkerProcessParts {
 
 /** Watches over one child from its start to its end. */
 export function watchWorker(index: number, child: ChildProcess, parts: WorkerProcessParts): Worker {
-  const { log, silenceMs } = parts;
+  const { log, silenceMs, scoreboard } = parts;
   const { pid } = child;
   let silent = false;
+  let counts: DealtCounts = { taken: 0, open: 0 };
 
   const onFault = (question: string, error: unknown) =>
     log.error('a worker got no answer', { worker: index, question, error: describeError(error).error });
@@ -58,15 +65,24 @@ export function watchWorker(index: number, child: ChildProcess, parts: WorkerPro
     get connected() {
       return child.connected;
     },
+    hand: (...client) => handover.hand(...client),
+    get onTheWay() {
+      return handover.handed - counts.taken;
+    },
+    get open() {
+      return counts.open;
+    },
+    hear(now) {
+      counts = now;
+      handover.onTaken(now.taken);
+    },
     state: 'starting',
-    handed: 0,
-    taken: 0,
-    open: 0,
     measured: undefined,
     ended: new Promise((resolve) => {
       const end = (exitCode: number | null, signal: string | null) => {
         clearInterval(listening);
         worker.state = 'ended';
+        handover.end();
         resolve({ exitCode: exitCode ?? undefined, signal: signal ?? undefined, silent });
       };
       child.on('exit', end);
@@ -81,6 +97,7 @@ export function watchWorker(index: number, child: ChildProcess, parts: WorkerPro
     kill: () => void child.kill('SIGKILL'),
   };
   const channel: ChannelToWorker = openChannel(child, parts.answers(worker), onFault);
+  const handover = createHandover(channel, scoreboard);
 
   let heardMs = performance.now();
   child.on('message', () => {

@@ -44,7 +44,7 @@ export function runWorker({ port, writer, log }: WorkerOptions): Promise<'draine
     prepare: async (order) => ({ problems: await atPost().prepare(order) }),
     commit: ({ generation, atMs }) => atPost().commit(generation, atMs),
     abandon: () => atPost().abandon(),
-    client: ({ listener }, socket) => atPost().receive(listener, socket),
+    client: ({ listener, id }, socket) => atPost().receive(listener, id, socket),
     news: ({ source }) => atPost().refresh(source),
     measure: () => atPost().serving.measure(),
     awaited: () => atPost().serving.awaited(),

@@ -39,6 +39,7 @@ test('whoever asked a process that was killed with a socket on its way to it hea
   child.kill('SIGKILL');
   expect(await word).toBeUndefined();
   expect(channel.waiting).toBe(0);
+  expect(socket.destroyed).toBe(false);
   socket.destroy();
   client.destroy();
   server.close();
