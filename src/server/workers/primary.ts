@@ -81,7 +81,8 @@ export async function startPrimary(
     log,
     spawn(index, scoreboard) {
       const child = spawnWorker(index, env, scoreboard);
-      if (child.stdout !== null) {
+      // Without a free file there is neither a process nor a pipe, whatever the type says.
+      if (child.stdout) {
         const relay = relayLines(child.stdout, writer).then(() => void relays.delete(relay));
         relays.add(relay);
       }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { lstatSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -252,6 +253,22 @@ describe('a worker that is killed', () => {
     const answered: Reply[] = [];
     for (let i = 0; i < 4; i++) answered.push(await gate.send('/acme/x', { token: tokenOf('acme') }));
     expect(answered.every(({ status }) => status === 200)).toBe(true);
+  });
+
+  test('while the primary can open no file: another takes its place once it can, and the other worker serves on', async () => {
+    const gate = await runGate(config());
+    const [first] = workersOf(gate) as [number, number];
+    const limit = (files: string) =>
+      execFileSync('prlimit', ['--pid', `${gate.process.child.pid}`, `--nofile=${files}:`]);
+    const client = connection();
+    for (const agent of [connection(), client]) await gate.send('/acme/x', { token: tokenOf('acme'), agent });
+    limit('5');
+    process.kill(first, 'SIGKILL');
+    await gate.process.logged('a worker could not be started', { worker: 1 });
+    expect((await gate.send('/acme/x', { token: tokenOf('acme'), agent: client })).status).toBe(200);
+    limit('1000');
+    await gate.process.logged('worker replaced', { worker: 1 });
+    for (let i = 0; i < 4; i++) expect((await gate.send('/acme/x', { token: tokenOf('acme') })).status).toBe(200);
   });
 
   test('again and again: the primary gives up with exit code 70, and says why', async () => {
