@@ -78,12 +78,12 @@ for (const program of programs) {
 
     test('a good token reaches the app with its claims, and itself', async () => {
       const token = bearer({ sub: 'alice' });
-      const { answer, got } = await send('GET /acme/x?a=1', token);
-      expect({ status: answer.status, line: got?.line }).toEqual({ status: 200, line: 'GET /acme/x?a=1' });
+      const { answer, got } = await send('GET /acme/logged?a=1', token);
+      expect({ status: answer.status, line: got?.line }).toEqual({ status: 200, line: 'GET /acme/logged?a=1' });
       expect(got?.headers['x-user-id']).toEqual(['alice']);
       expect(got?.headers['x-jwt-tenant']).toEqual(['acme']);
       expect(got?.headers.authorization).toEqual([token.slice('Authorization: '.length)]);
-      expect(await gate.process.logged('request', { path: '/acme/x' })).toMatchObject({
+      expect(await gate.process.logged('request', { path: '/acme/logged' })).toMatchObject({
         lane: 'verify',
         method: 'GET',
         status: 200,
