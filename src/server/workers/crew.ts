@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { describeError } from '../../ops/describe-error.ts';
 import type { Log } from '../../ops/log.ts';
 import type { PrimaryAnswers } from './messages.ts';
 import { createScoreboard, type Scoreboard } from './scoreboard.ts';
@@ -60,7 +61,15 @@ export function createCrew(options: CrewOptions): Crew {
   /** One life: resolves once it serves, or can't. */
   async function launch(index: number): Promise<string | undefined> {
     const scoreboard = createScoreboard();
-    const child = spawn(index, scoreboard);
+    let child: ChildProcess;
+    try {
+      child = spawn(index, scoreboard);
+    } catch (error) {
+      // Node throws for some codes (ENOMEM), and has the child tell of others (EAGAIN, EMFILE).
+      scoreboard?.close();
+      losses.start++;
+      return `worker ${index} could not be spawned (${describeError(error).error})`;
+    }
     const worker = watchWorker(index, child, { scoreboard, answers, log, silenceMs: waits.silenceMs });
     workers.set(index, worker);
     let servingSinceMs: number | undefined;

@@ -92,3 +92,35 @@ test('a program that can’t be started at all is said so, and nothing waits for
   });
   expect(await crew.begin()).toContain('ended before it served');
 });
+
+test('a worker for which there is no memory is tried again, as is one that ended', async () => {
+  const lines: Record<string, unknown>[] = [];
+  let spawned = 0;
+  const crew = createCrew({
+    size: 1,
+    spawn() {
+      if (++spawned === 2) throw Object.assign(new Error('spawn ENOMEM'), { code: 'ENOMEM' });
+      const code = spawned === 1 ? 'process.exit(3)' : beats;
+      return spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    },
+    answers: () => ({ beat: () => undefined }) as never,
+    async start(worker) {
+      worker.state = 'serving';
+      return undefined;
+    },
+    onServing: () => undefined,
+    onEnded: () => undefined,
+    onGivenUp: () => undefined,
+    log: createLog(
+      { write: (line) => void lines.push(JSON.parse(line)), droppedLines: 0, close: async () => {} },
+      'info',
+      'json',
+    ),
+    waits: { firstRestartMs: 10 },
+  });
+  crews.push(crew);
+  await crew.begin();
+  await until('it was replaced', () => lines.some(({ msg }) => msg === 'worker replaced'));
+  expect(lines.find(({ msg }) => msg === 'a worker could not be started')?.problem).toContain('spawn ENOMEM');
+  expect(crew.losses).toEqual({ crash: 1, silence: 0, start: 1 });
+});
