@@ -72,9 +72,9 @@ export function watchWorker(index: number, child: ChildProcess, parts: WorkerPro
     get open() {
       return counts.open;
     },
-    hear(now) {
-      counts = now;
-      handover.onTaken(now.taken);
+    hear({ taken, open }) {
+      counts = { taken, open };
+      handover.onTaken(taken);
     },
     state: 'starting',
     measured: undefined,

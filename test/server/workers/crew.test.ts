@@ -28,7 +28,7 @@ function crewOf(code: string, { size = 1, silenceMs = 60_000 } = {}) {
       pids.push(child.pid as number);
       return child;
     },
-    answers: ({ index }) => ({ beat: () => onBeat.get(index)?.() }) as never,
+    answers: ({ index, hear }) => ({ beat: () => onBeat.get(index)?.(), load: hear }) as never,
     async start(worker) {
       if (code.startsWith(beats)) await new Promise<void>((resolve) => onBeat.set(worker.index, resolve));
       worker.state = 'serving';
@@ -60,6 +60,13 @@ test('a worker that says nothing any more hangs: it is killed and replaced', asy
   await until('it was replaced', () => lines.some(({ msg }) => msg === 'worker replaced'));
   expect(crew.losses.silence).toBe(1);
   expect(isRunning(pids[0] as number)).toBe(false);
+});
+
+test('a worker that counts nothing where it says its counts is a fault in the log, and nobody is dealt by it', async () => {
+  const { crew, lines } = crewOf(`${beats}; process.send({ kind: 'tell', name: 'load' })`);
+  await crew.begin();
+  await until('it is logged', () => lines.some(({ msg }) => msg === 'a worker got no answer'));
+  expect(crew.serving.map(({ open, onTheWay }) => [open, onTheWay])).toEqual([[0, 0]]);
 });
 
 test('a worker that speaks is left alone', async () => {
