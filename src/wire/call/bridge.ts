@@ -5,7 +5,7 @@ import type { Upstream } from '../../gate/policy.ts';
 import { keepFields } from '../field-lists.ts';
 import { announcedTrailers, requestTrailers, responseTrailers } from '../trailers.ts';
 import { startHttp2Call } from './http2-call.ts';
-import type { CallEvents, CallFailure, UpstreamCall } from './upstream-call.ts';
+import type { CallEvents, CallFailure, CallHead, UpstreamCall } from './upstream-call.ts';
 import type { UpstreamSessions } from './upstream-sessions.ts';
 
 /**
@@ -184,11 +184,11 @@ class Passage implements CallEvents {
     if (status > 101) this.response.writeInformation(status, rawHeaders as string[]);
   }
 
-  onHead({ status, rawHeaders, isWhole }: { status: number; rawHeaders: readonly string[]; isWhole: boolean }): void {
+  onHead({ status, rawHeaders, rest }: CallHead): void {
     const { response } = this;
     const fields = keepFields(rawHeaders, (lower) => lower !== 'connection' && lower !== 'transfer-encoding');
     const hasLength = rawHeaders.some((name, index) => index % 2 === 0 && name === 'content-length');
-    if (isWhole && !hasLength && this.request.method !== 'HEAD' && status !== 204 && status !== 304) {
+    if (rest !== undefined && !hasLength && this.request.method !== 'HEAD' && status !== 204 && status !== 304) {
       fields.push('content-length', '0');
     }
     response.sendDate = false;

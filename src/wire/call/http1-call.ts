@@ -13,6 +13,8 @@ import type { CallEvents, CallFailure, CallRequest, UpstreamCall } from './upstr
 /** Up to this size data is cheaper copied than kept, and with it the buffer for the next read. */
 const mostCopiedBytes = 4_096;
 
+const nothing = Buffer.alloc(0);
+
 /** A call by HTTP/1.1, on the fast lane's kind of connection. `fresh`: on one that was not used before. */
 export function startHttp1Call(
   request: CallRequest,
@@ -130,15 +132,13 @@ class Http1Call implements UpstreamCall, UpstreamUser, InterimTaker {
       this.onUpstreamGone('the upstream spoke before it was asked');
       return;
     }
-    const isBody = answer.head !== undefined;
-    const whole = isBody ? bytes : answer.findHead(bytes, this);
-    const data = whole && answer.readData(whole, isBody ? 0 : (answer.head as AnswerHead).end);
-    if (answer.problem !== undefined) {
-      this.fail(answer.problem, 'unknown');
-    } else if (whole !== undefined && data !== undefined) {
-      if (!isBody) this.passHead(answer.head as AnswerHead, whole, data);
-      this.passData(data);
+    if (answer.head !== undefined) {
+      this.passData(answer.readData(bytes, 0));
+      return;
     }
+    const whole = answer.findHead(bytes, this);
+    if (whole !== undefined) this.passHead(answer.head as unknown as AnswerHead, whole);
+    else if (answer.problem !== undefined) this.fail(answer.problem, 'unknown');
   }
 
   /** What comes before the request has gone out, as a word of farewell may, is the answer to none. */
@@ -150,26 +150,38 @@ class Http1Call implements UpstreamCall, UpstreamUser, InterimTaker {
     if (!this.over) this.events.onInterim(head.status, listFields(head, bytes));
   }
 
-  private passHead(head: AnswerHead, bytes: Buffer, data: readonly Buffer[]): void {
-    if (this.over) return;
+  private passHead(head: AnswerHead, bytes: Buffer): void {
     const { answer, events } = this;
-    const isWhole = answer.done && data.length === 0 && answer.trailers.length === 0;
+    const data = answer.readData(bytes, head.end);
+    if (this.over) return;
+    if (data === undefined) {
+      this.fail(answer.problem as string, 'unknown');
+      return;
+    }
+    const rest = answer.done && answer.trailers.length === 0 ? this.keep(data) : undefined;
     const rawHeaders = listFields(head, bytes);
-    events.onHead({ status: head.status, httpVersion: head.version, rawHeaders, isWhole });
+    events.onHead({ status: head.status, httpVersion: head.version, rawHeaders, rest });
+    this.passData(rest === undefined ? data : []);
   }
 
-  private passData(data: readonly Buffer[]): void {
-    const { connection, events } = this;
-    if (this.over || connection === undefined) return;
-    const [first, ...more] = data;
-    // The next read overwrites them, and the client takes them when it can.
-    if (more.length > 0) events.onData(Buffer.concat(data));
-    else if (first !== undefined && first.length <= mostCopiedBytes) events.onData(Buffer.from(first));
-    else if (first !== undefined) {
-      connection.keepBytes();
-      events.onData(first);
+  private passData(data: readonly Buffer[] | undefined): void {
+    const { answer } = this;
+    if (this.over) return;
+    if (data === undefined) {
+      this.fail(answer.problem as string, 'unknown');
+      return;
     }
-    if (!this.over && this.answer.done) this.complete();
+    if (data.length > 0) this.events.onData(this.keep(data));
+    if (!this.over && answer.done) this.complete();
+  }
+
+  /** The next read overwrites what this one brought, and the client takes it when it can. */
+  private keep(data: readonly Buffer[]): Buffer {
+    const [first = nothing, ...more] = data;
+    if (more.length > 0) return Buffer.concat(data);
+    if (first.length <= mostCopiedBytes) return Buffer.from(first);
+    this.connection?.keepBytes();
+    return first;
   }
 
   pause(): void {

@@ -11,6 +11,8 @@ import type { UpstreamSession, UpstreamSessions } from './upstream-sessions.ts';
 /** RFC 9113 section 6.2. */
 const endStreamFlag = 0x1;
 
+const nothing = Buffer.alloc(0);
+
 /** A call that got nothing in this time, on a connection on which nothing else came either, is a sign of its death. */
 const silenceMs = 5_000;
 
@@ -78,7 +80,12 @@ export function startHttp2Call(call: CallRequest, sessions: UpstreamSessions, ev
         if (over) return;
         const rawHeaders = withoutStatus(raw as unknown as string[]);
         const endsHere = (flags & endStreamFlag) !== 0;
-        events.onHead({ status: Number(fields[':status']), httpVersion: '2', rawHeaders, isWhole: endsHere });
+        events.onHead({
+          status: Number(fields[':status']),
+          httpVersion: '2',
+          rawHeaders,
+          rest: endsHere ? nothing : undefined,
+        });
       })
       .once('trailers', (_fields, _flags, raw?: readonly string[]) => {
         rawTrailers = raw ?? [];

@@ -19,8 +19,8 @@ export interface CallHead {
   readonly status: number;
   readonly httpVersion: string;
   readonly rawHeaders: readonly string[];
-  /** There is nothing behind it, neither body nor trailers. */
-  readonly isWhole: boolean;
+  /** All that is behind it, where that is here already and has no trailers; empty: there is nothing. Comes here alone. */
+  readonly rest: Buffer | undefined;
 }
 
 export interface CallFailure {

@@ -213,19 +213,20 @@ export class Http2Exchange implements CallEvents {
   onHead(answer: CallHead): void {
     if (this.isOver) return;
     const { stream } = this;
-    const { status, isWhole } = answer;
+    const { status, rest } = answer;
     const { method } = this.head;
     const list = responseFields(
       { statusCode: status, httpVersion: shortVersion(answer.httpVersion), rawHeaders: answer.rawHeaders },
       { method, clientVersion: '1.1', close: false, set: (this.decision as Allowed).responseHeaders },
     );
     const fields = answerFields(status, list);
-    const hasBody = !isWhole && method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304;
+    const mayHaveBody = method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304;
+    const hasBody = mayHaveBody && rest?.byteLength !== 0;
     try {
       if (fields === undefined) throw new Error('a field that no header can be');
-      // Node ends a stream in order before it resets it, and half an answer would pass for all of it: so that it waits
-      // for trailers, and with them for our word that the answer is whole.
-      stream.respond(fields as string[], { endStream: !hasBody, waitForTrailers: hasBody });
+      // Node ends a stream in order before it resets it, and half an answer would pass for all of it: so that one which is
+      // not all here waits for trailers, and with them for our word that it is whole.
+      stream.respond(fields as string[], { endStream: !hasBody, waitForTrailers: hasBody && rest === undefined });
     } catch (error) {
       this.fail('upstreamUnreachable', `the answer's head can't be passed on: ${(error as Error).message}`);
       return;
@@ -235,7 +236,13 @@ export class Http2Exchange implements CallEvents {
     this.upstreamMs = performance.now() - this.forwardedMs;
     const { idleMs } = this.gate.timeouts;
     this.watch.start(idleMs, () => this.cut(stream.writableNeedDrain ? 'clientGone' : 'upstreamGone'));
-    if (!hasBody) this.endAnswer();
+    if (!hasBody) {
+      this.endAnswer();
+    } else if (rest !== undefined) {
+      this.responseBytes = rest.byteLength;
+      stream.end(rest);
+      this.endAnswer();
+    }
   }
 
   onData(chunk: Buffer): void {
