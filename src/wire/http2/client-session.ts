@@ -5,6 +5,7 @@ import type { Gate, Outcome } from '../../gate/gate.ts';
 import type { Reconsider } from '../expiry.ts';
 import { peerAddress } from '../read-head.ts';
 import { clientCertificate } from '../tls/client-certificate.ts';
+import { WaitingLine } from '../waiting-line.ts';
 import { type ConnectionEnd, connectionEndOf, type SessionError } from './connection-end.ts';
 import { errorCodes } from './error-codes.ts';
 import { Http2Exchange, type Http2ExchangeInput } from './exchange.ts';
@@ -32,7 +33,9 @@ export class ClientSession {
   readonly socket: Socket;
   private readonly input: ClientSessionInput;
   private readonly session: ServerHttp2Session;
-  private readonly exchanges = new Set<Http2Exchange>();
+  /** No Set: see `WaitingLine`. */
+  private readonly exchanges = new WaitingLine<Http2Exchange>();
+  private active = 0;
   private readonly budget = new ResetBudget(performance.now());
   private readonly peer: string;
   private idle: NodeJS.Timeout | undefined;
@@ -80,7 +83,7 @@ export class ClientSession {
   }
 
   get activeExchanges(): number {
-    return this.exchanges.size;
+    return this.active;
   }
 
   private takeStream(stream: ServerHttp2Stream, flags: number, section: FieldSection): void {
@@ -119,15 +122,16 @@ export class ClientSession {
 
   private begin(input: Omit<Http2ExchangeInput, 'onOver'>): Http2Exchange {
     const exchange: Http2Exchange = new Http2Exchange({ ...input, onOver: (end) => this.onOver(exchange, end) });
-    this.exchanges.add(exchange);
+    this.exchanges.join(exchange);
+    this.active++;
     return exchange;
   }
 
   private onOver(exchange: Http2Exchange, end: Outcome['end']): void {
-    this.exchanges.delete(exchange);
+    if (this.exchanges.leave(exchange)) this.active--;
     this.brokeOff ||= end === 'clientGone' && this.session.destroyed;
     if (end === 'clientGone') this.countBroken();
-    if (this.exchanges.size > 0) return;
+    if (this.active > 0) return;
     if (this.leaving) this.cutSoon();
     else if (this.input.isEnding()) this.leave();
     else this.awaitStream(this.input.gate().timeouts.idleMs);
@@ -163,7 +167,7 @@ export class ClientSession {
     if (this.leaving || this.session.destroyed) return;
     this.leaving = true;
     this.session.close();
-    if (this.exchanges.size === 0) this.cutSoon();
+    if (this.active === 0) this.cutSoon();
   }
 
   /** A head that never came to its end would hold the session open. */

@@ -10,6 +10,7 @@ import { refuseForGateFault } from '../gate-fault.ts';
 import { ReadableBody } from '../request-body.ts';
 import { interimFields, responseFields } from '../response-fields.ts';
 import { announcedTrailers, requestTrailers, responseTrailers } from '../trailers.ts';
+import type { InLine } from '../waiting-line.ts';
 import { Watch } from '../watch.ts';
 import { answerFields, fieldRecord } from './answer-fields.ts';
 import { errorCodes } from './error-codes.ts';
@@ -37,7 +38,10 @@ const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'
 const mostInterimAnswers = 32;
 
 /** One request's life on a stream of HTTP/2, from its head to `gate.finish`. */
-export class Http2Exchange implements CallEvents {
+export class Http2Exchange implements CallEvents, InLine<Http2Exchange> {
+  ahead: Http2Exchange | undefined;
+  behind: Http2Exchange | undefined;
+  isInLine = false;
   private readonly input: Http2ExchangeInput;
   private readonly stream: ServerHttp2Stream;
   private readonly gate: Gate;
