@@ -8,7 +8,7 @@ import { endAll } from '../../support/jwtgate-process.ts';
 import { openRawClient, type RawClient } from '../../support/raw-client.ts';
 import { configText, type RunningGate, runGate, tokenOf } from '../../support/running-gate.ts';
 import { newFolder } from '../../support/scratch-folder.ts';
-import { until } from '../../support/until.ts';
+import { patienceMs, until } from '../../support/until.ts';
 
 /*
  * A client that was handed to a worker is on its way until the worker has taken it. A worker that is stopped (SIGSTOP)
@@ -117,7 +117,7 @@ describe('a worker that is killed', () => {
     }
     await until('they are on their way', () => openFiles(gate.process.child.pid) === idle + sent.length);
     for (const pid of workersOf(gate)) process.kill(pid, 'SIGKILL');
-    for (const client of sent) expect((await client.response({ withinMs: 20_000 })).status).toBe(200);
+    for (const client of sent) expect((await client.response()).status).toBe(200);
   });
 
   test('keeps nobody who has left meanwhile, and no file of theirs', async () => {
@@ -191,6 +191,6 @@ describe('request smuggling by the end of a worker', () => {
 
 /** Without leaving this turn of the loop: what is waited for lasts some milliseconds. */
 function spinUntil(holds: () => boolean): void {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + patienceMs;
   while (!holds()) if (performance.now() > deadline) throw new Error('nothing was read');
 }
