@@ -132,7 +132,7 @@ test('a certificate that expired while it was served stands in the way of no rel
   await new Promise((resolve) => setTimeout(resolve, untilMs - Date.now() + 50));
   await gate.rewrite(files.config(['acme', 'globex']));
   gate.process.signal('SIGHUP');
-  await gate.process.logged('config reloaded', {});
+  await gate.process.logged('config reloaded');
   expect(await gate.process.logged('certificate has expired')).toMatchObject({ level: 'error', certificate: 'listen' });
 });
 

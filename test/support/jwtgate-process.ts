@@ -15,8 +15,8 @@ export interface JwtgateProcess {
   readonly stderr: string;
   /** The log so far; lines that are no JSON are left out. */
   readonly log: readonly LogLine[];
-  /** The next line, of those not yet returned, with this message; rejects when the process ends, or `withinMs` pass, without it. */
-  logged(message: string, fields?: LogLine, withinMs?: number): Promise<LogLine>;
+  /** The next line, of those not yet returned, with this message; rejects when the process ends, or does not log it in time. */
+  logged(message: string, fields?: LogLine): Promise<LogLine>;
   signal(name: NodeJS.Signals): void;
   /** Exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;
@@ -88,8 +88,8 @@ export function startJwtgate(args: readonly string[], options: StartOptions = {}
     },
     log,
     ended,
-    async logged(message, fields = {}, withinMs = patienceMs) {
-      const deadline = performance.now() + withinMs;
+    async logged(message, fields = {}) {
+      const deadline = performance.now() + patienceMs;
       for (;;) {
         const found = log.find((line) => !returned.has(line) && line.msg === message && hasFields(line, fields));
         if (found !== undefined) {
@@ -100,7 +100,7 @@ export function startJwtgate(args: readonly string[], options: StartOptions = {}
         if (performance.now() > deadline) throw new Error(`jwtgate did not log "${message}":\n${stdout}${stderr}`);
         await new Promise<void>((resolve) => {
           wake.push(resolve);
-          setTimeout(resolve, withinMs).unref();
+          setTimeout(resolve, patienceMs).unref();
         });
       }
     },

@@ -23,7 +23,7 @@ export interface RawClient {
   readonly received: string;
   send(text: string | Buffer): void;
   /** The next complete answer; interim ones count. `head: true` for the answer to a HEAD. */
-  response(options?: { readonly head?: boolean; readonly withinMs?: number }): Promise<ParsedResponse>;
+  response(options?: { readonly head?: boolean }): Promise<ParsedResponse>;
   /** How the server ended the connection. */
   closed(withinMs?: number): Promise<'end' | 'reset'>;
   /** Bytes received and not yet taken by `response`. */
@@ -100,7 +100,7 @@ export function rawClientOn(socket: Socket): RawClient {
     send(text) {
       socket.write(typeof text === 'string' ? Buffer.from(text, 'latin1') : text);
     },
-    async response({ head = false, withinMs = patienceMs } = {}) {
+    async response({ head = false } = {}) {
       const find = () => {
         const parsed = parseResponse(received.slice(taken), head, ending !== undefined);
         if (parsed === undefined && ending !== undefined) {
@@ -108,7 +108,7 @@ export function rawClientOn(socket: Socket): RawClient {
         }
         return parsed;
       };
-      const parsed = await wait('an answer', find, withinMs);
+      const parsed = await wait('an answer', find, patienceMs);
       taken += parsed.length;
       return parsed.response;
     },

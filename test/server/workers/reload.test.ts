@@ -42,7 +42,7 @@ async function ask(gate: RunningGate, tenant: string, over: readonly Agent[]): P
 
 async function kill(gate: RunningGate, pid: number | undefined): Promise<void> {
   process.kill(pid as number, 'SIGKILL');
-  await gate.process.logged('worker replaced', {});
+  await gate.process.logged('worker replaced');
 }
 
 test('under load it loses no request, and every worker changes', async () => {

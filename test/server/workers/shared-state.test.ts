@@ -43,7 +43,7 @@ function connections(count: number): Agent[] {
 
 async function killOne(gate: RunningGate): Promise<void> {
   process.kill(childrenOf(gate.process.child.pid)[0] as number, 'SIGKILL');
-  await gate.process.logged('worker replaced', {});
+  await gate.process.logged('worker replaced');
 }
 
 describe('a token for one request', () => {
