@@ -22,7 +22,7 @@ export interface FrontDoorOptions {
   readonly arrivals?: OpenArrivals | undefined;
   /** The policy of the moment; asked once for each request and each connection. */
   readonly gate: () => Gate;
-  /** `auto` (default): canonical requests take the fast lane. `node`: all take the node lane. */
+  /** `auto` (default): canonical requests take the fast lane. `node`: all of HTTP/1.1 take the node lane. */
   readonly lane?: 'auto' | 'node' | undefined;
   /** Undefined: plain HTTP is spoken, and no TLS. */
   readonly tls?: ServerTls | undefined;

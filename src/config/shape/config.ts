@@ -65,7 +65,7 @@ export const globalFields = lazyFields({
       .enum(['auto', 'node'])
       .prefault('auto')
       .describe(
-        "`auto`: ordinary requests take the fast lane, jwtgate's own strict HTTP parser, and all others the node lane, Node's. `node`: all take the node lane. Default: auto.",
+        "`auto`: ordinary requests take the fast lane, jwtgate's own strict HTTP parser, and all others the node lane, Node's. `node`: all of HTTP/1.1 take the node lane; HTTP/2 has a lane of its own. Default: auto.",
       ),
   http2: optional(() =>
     http2().describe(
