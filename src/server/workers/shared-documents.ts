@@ -32,6 +32,7 @@ interface Answered extends DocumentAnswer {
 }
 
 const failed = 'failed';
+const unknown = 'unknown';
 
 /** Answers kept for copying; a provider's set is some kilobytes, and whoever needs one longer ago fetches anew. */
 const mostKept = 1_000;
@@ -45,7 +46,7 @@ export function documentId({ url, headers, accept, ca, maxBytes }: DocumentAsk['
 export function createSharedDocuments({ fetchDocument, nowMs, onNews }: SharedDocumentsParts): SharedDocuments {
   const kept = new Map<string, Answered>();
   const flights = new Map<string, Promise<Answered>>();
-  /** What each document was the last time; `failed`: it could not be had. */
+  /** What each document was the last time; `failed`: it could not be had; `unknown`: as before that. */
   const contents = new Map<string, string>();
   let lastSerial = 0;
 
@@ -70,8 +71,10 @@ export function createSharedDocuments({ fetchDocument, nowMs, onNews }: SharedDo
     const before = contents.get(id);
     if (result.kind === 'failed') contents.set(id, failed);
     else if (result.kind === 'document') contents.set(id, hash('sha256', result.text, 'base64url'));
-    else if (before === failed) contents.delete(id);
-    return before === failed ? result.kind !== 'failed' : result.kind === 'document' && before !== contents.get(id);
+    else if (before === failed) contents.set(id, unknown);
+    // Nobody asked before the first time.
+    if (before === undefined || result.kind === 'failed') return false;
+    return before === failed || (result.kind === 'document' && before !== contents.get(id));
   }
 
   return {

@@ -130,7 +130,7 @@ test('a failure is told to who has asked before, and not to a worker that is new
   expect(at.asked).toBe(3);
 });
 
-test('what has changed, or is there again, is news; what is as before is none', async () => {
+test('what has changed, or is there again, is news; the first answer, and what is as before, is none', async () => {
   const at = provider();
   let seen = 0;
   const fetch = async (result: FetchResult) => {
@@ -139,7 +139,7 @@ test('what has changed, or is there again, is news; what is as before is none', 
     seen = (await answer).serial;
     return at.news.splice(0).length;
   };
-  expect(await fetch(document('a'))).toBe(1);
+  expect(await fetch(document('a'))).toBe(0);
   expect(await fetch(document('a'))).toBe(0);
   expect(await fetch({ kind: 'notModified', lifetimeMs: undefined })).toBe(0);
   expect(await fetch(document('b'))).toBe(1);
