@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import { startFarewellUpstream } from '../../support/farewell-upstream.ts';
 import { until } from '../../support/until.ts';
 import { answerEach } from '../../support/upstream.ts';
 import { allow, refusal } from '../fake-gate.ts';
@@ -175,38 +175,15 @@ test('a client that ends its side together with a request that is refused gets t
   }
 });
 
-/** Answers on a thread of its own: each first request of a connection, which then gets a farewell when it is asked for. */
-const farewellServer = `
-const { createServer } = require('node:net');
-const { parentPort, workerData: flags } = require('node:worker_threads');
-let last;
-const server = createServer((socket) => {
-  last = socket;
-  socket.on('data', () => socket.write('HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok'));
-});
-server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
-Atomics.waitAsync(flags, 0, 0).value.then(() => {
-  last.write('HTTP/1.1 408 Request Timeout\\r\\nContent-Length: 0\\r\\n\\r\\n', () => {
-    Atomics.store(flags, 1, 1);
-    Atomics.notify(flags, 1);
-  });
-});
-`;
-
 test('an upstream’s farewell on an idle connection is not taken for the answer to a request that is just about to go', async () => {
-  const flags = new Int32Array(new SharedArrayBuffer(8));
-  const server = new Worker(farewellServer, { eval: true, workerData: flags });
-  onTestFinished(async () => void (await server.terminate()));
-  const [port] = (await once(server, 'message')) as [number];
-  const rig = await startLane({ lane, upstream: { port, key: 'farewell' } });
+  const upstream = await startFarewellUpstream();
+  const rig = await startLane({ lane, upstream: { port: upstream.port, key: 'farewell' } });
   const client = await rig.client();
   client.send(get);
   expect((await client.response()).status).toBe(200);
   // Both come while this thread, which is the proxy's too, is not looking: first the request, then the farewell.
   client.send(get);
-  Atomics.store(flags, 0, 1);
-  Atomics.notify(flags, 0);
-  expect(Atomics.wait(flags, 1, 0, 10_000)).not.toBe('timed-out');
+  expect(upstream.bidFarewell()).toBe(true);
   expect((await client.response()).status).toBe(200);
 });
 

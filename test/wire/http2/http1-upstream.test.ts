@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { UpstreamTls } from '../../../src/gate/policy.ts';
 import { lastChunkWith } from '../../../src/wire/fast/framing.ts';
 import { testCertificates } from '../../support/certificates.ts';
+import { startFarewellUpstream } from '../../support/farewell-upstream.ts';
 import { answerOf } from '../../support/http2-client.ts';
 import { frame, getRequest, headersFrame, uint32 } from '../../support/http2-frames.ts';
 import { until } from '../../support/until.ts';
@@ -125,38 +125,15 @@ test.for([[2], [5_000]] as const)(
   },
 );
 
-/** Answers on a thread of its own: each first request of a connection, which then gets a farewell when it is asked for. */
-const farewellServer = `
-const { createServer } = require('node:net');
-const { parentPort, workerData: flags } = require('node:worker_threads');
-let last;
-const server = createServer((socket) => {
-  last = socket;
-  socket.on('data', () => socket.write('HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok'));
-});
-server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
-Atomics.waitAsync(flags, 0, 0).value.then(() => {
-  last.write('HTTP/1.1 408 Request Timeout\\r\\nContent-Length: 0\\r\\n\\r\\n', () => {
-    Atomics.store(flags, 1, 1);
-    Atomics.notify(flags, 1);
-  });
-});
-`;
-
 test('an upstream’s farewell on an idle connection is not taken for the answer to a request that is just about to go', async () => {
-  const flags = new Int32Array(new SharedArrayBuffer(8));
-  const server = new Worker(farewellServer, { eval: true, workerData: flags });
-  onTestFinished(async () => void (await server.terminate()));
-  const [port] = (await once(server, 'message')) as [number];
-  const rig = await startHttp2({ upstream: { port, key: 'farewell' } });
+  const upstream = await startFarewellUpstream();
+  const rig = await startHttp2({ upstream: { port: upstream.port, key: 'farewell' } });
   const client = await rig.client();
   expect((await client.get('/')).status).toBe(200);
   // Once around the loop the request's frames are in the proxy's socket, which this thread then does not look at.
   const second = client.get('/');
   await new Promise((resolve) => setImmediate(resolve));
-  Atomics.store(flags, 0, 1);
-  Atomics.notify(flags, 0);
-  expect(Atomics.wait(flags, 1, 0, 10_000)).not.toBe('timed-out');
+  expect(upstream.bidFarewell()).toBe(true);
   expect((await second).status).toBe(200);
 });
 
